@@ -1,0 +1,95 @@
+"""Every event of chat/1: lines that begin with `*` and come between two other lines."""
+
+from __future__ import annotations
+
+from .declare import Event, event
+from .fields import Conversation, Count, FreeText, Line, Room, Seq, Time, User, Word, escape_rest
+
+PROTOCOL = "chat/1"
+
+
+@event("HELLO")
+class Hello(Event):
+    """first line of every connection, sent at once"""
+
+    protocol: Word
+    server_name: Word
+    server_key_fingerprint: Word
+
+
+@event("MSG")
+class Message(Event):
+    """a message, to every connection of every member but the one that sent it"""
+
+    conversation: Conversation
+    seq: Seq
+    time: Time
+    sender: User
+    text: Line
+
+
+@event("JOINED")
+class MemberJoined(Event):
+    """to the room's members, but not to the connection that joined"""
+
+    room: Room
+    user: User
+
+
+@event("LEFT")
+class MemberLeft(Event):
+    """to the members and to the user it names; `by` is the user after LEAVE; after BAN the reason is `banned`"""
+
+    room: Room
+    user: User
+    by: User
+    reason: FreeText
+
+
+@event("TOPIC")
+class TopicSet(Event):
+    """to the members"""
+
+    room: Room
+    user: User
+    text: FreeText
+
+
+@event("INVITED")
+class Invited(Event):
+    """to the invited, at once and after each log-in until used"""
+
+    room: Room
+    by: User
+
+
+@event("UNREAD")
+class UnreadSince(Event):
+    """after AUTH or RESUME, a line for each conversation with unread messages"""
+
+    conversation: Conversation
+    count: Count
+    first_seq: Seq
+    last_seq: Seq
+
+
+@event("LAG")
+class Lag(Event):
+    """this connection read too slowly: what followed seq in this conversation was not sent to it; HISTORY has it"""
+
+    conversation: Conversation
+    seq: Seq
+
+
+@event("BYE")
+class Bye(Event):
+    """last line before the server closes"""
+
+    code: Word
+    sentence: Line
+
+
+def message_line(conversation: str, seq: int, time: str, sender: str, text: str) -> bytes:
+    """`Message` as its line, LF included: the one event on the hot path, so written out."""
+    # A conversation's and a sender's name hold no bar or backslash (names.py), so need no escape.
+    return f"*MSG|{conversation}|{seq}|{time}|{sender}|{escape_rest(text)}\n".encode()
