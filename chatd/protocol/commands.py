@@ -64,7 +64,7 @@ class Auth(Command[Authenticated]):
     secret: Secret
 
 
-@command(Needs.NO_LOGIN, Resumed, C.DENIED, C.RATE_LIMITED)
+@command(Needs.NO_LOGIN, Resumed, C.DENIED)
 class Resume(Command[Resumed]):
     """Log in with a token."""
 

@@ -224,3 +224,11 @@ def read_fields(cls: type[D], rest: str | None) -> D:
         return cls(**values)
     except ValueError as wrong:
         raise ChatError(Code.BAD_FIELD, f"{wrong}.") from None
+
+
+def usage(cls: type[Request]) -> str:
+    """How a command is written: `HISTORY|conversation[|after=seq][|limit=number]`."""
+    text = cls.verb
+    for field in cls.shape.fields:
+        text += f"[|{field.label[1:-1]}]" if field.optional else f"|{field.label}"
+    return text + "".join(f"[|{option.name}={option.kind.form}]" for option in cls.shape.options)

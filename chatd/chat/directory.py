@@ -1,0 +1,198 @@
+"""What is known in memory: a bounded cache of the model, the truth for judging requests.
+
+A handler asks plainly; what is not in memory raises `Miss`, the caller loads it and asks again.
+Handlers look up all they need before they change anything, so asking again is safe. A load is
+admitted only if what it brings was not dropped from memory while it was under way: it might be old.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from .model import Account, Direct, Room, Sent, SentIds, Session
+from .ports import Archive
+
+Key = tuple[Any, ...]
+
+
+class Miss(Exception):
+    """Something is not in memory: `await directory.load(miss.key)`, then ask again."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(key[0])
+        self.key = key
+
+
+class Flight(Protocol):
+    """Wakes those who wait for a load under way (trio.Event fits)."""
+
+    def set(self) -> None: ...
+
+    async def wait(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Load:
+    done: Flight
+    dropped: set[Key] = field(default_factory=set)
+
+
+class Directory:
+    """Accounts, rooms, direct conversations, sessions and SEND ids by their keys."""
+
+    def __init__(self, archive: Archive, flight: Callable[[], Flight], objects_max: int) -> None:
+        self._archive = archive
+        self._flight = flight
+        self._objects_max = objects_max
+        self._objects: OrderedDict[Key, Any] = OrderedDict()
+        self._aliases: OrderedDict[Key, Key | None] = OrderedDict()  # None: known not to exist
+        self._loads: dict[Key, _Load] = {}
+
+    def account(self, account: int) -> Account:
+        return cast(Account, self._object(("account", account)))
+
+    def account_named(self, name: str) -> Account | None:
+        return cast("Account | None", self._alias(("user", name)))
+
+    def room(self, room: int) -> Room:
+        return cast(Room, self._object(("room", room)))
+
+    def room_named(self, name: str) -> Room | None:
+        return cast("Room | None", self._alias(("#", name)))
+
+    def direct(self, one: int, other: int) -> Direct | None:
+        return cast("Direct | None", self._alias(("pair", min(one, other), max(one, other))))
+
+    def session(self, token_hash: bytes) -> Session | None:
+        return cast("Session | None", self._alias(("token", token_hash)))
+
+    def sent_ids(self, account: int) -> SentIds:
+        return cast(SentIds, self._object(("sent", account)))
+
+    def sent(self, account: int, client_id: str) -> Sent | None:
+        """What a SEND id stands for; None where it is new."""
+        ids = self.sent_ids(account)
+        if client_id not in ids.known and not ids.complete:
+            raise Miss(("sent id", account, client_id))
+        return ids.known.get(client_id)
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def admit(self, thing: Any) -> Any:
+        """Take in what is new or was loaded; what is there already wins."""
+        key, alias = _keys(thing)
+        thing = self._objects.setdefault(key, thing)
+        if alias is not None:
+            self._aliases.pop(alias, None)
+            self._aliases[alias] = key
+        self._evict()
+        return thing
+
+    def forget(self, thing: Any) -> None:
+        """It is no more, and known not to exist under its name."""
+        self._drop(thing)
+        alias = _keys(thing)[1]
+        if alias is not None:
+            self._aliases[alias] = None
+
+    def clear(self) -> None:
+        """Forget everything: what is not on disk was not stored."""
+        for load in self._loads.values():
+            load.dropped.update(self._objects)
+        self._objects.clear()
+        self._aliases.clear()
+
+    async def load(self, key: Key) -> None:
+        """Bring into memory what a `Miss` named; one load at a time for each key."""
+        if (under_way := self._loads.get(key)) is not None:
+            await under_way.done.wait()
+            return
+        load = self._loads[key] = _Load(self._flight())
+        try:
+            found = await self._fetch(key)
+            if key[0] == "sent id":
+                self._sent_id(key, found)
+            elif found is None:
+                self._absent(key)
+            elif _keys(found)[0] not in load.dropped:
+                self.admit(found)
+        finally:
+            del self._loads[key]
+            load.done.set()
+
+    def _sent_id(self, key: Key, found: Any) -> None:
+        ids = self._objects.get(("sent", key[1]))
+        if ids is not None:
+            ids.known.setdefault(key[2], found)
+
+    def _object(self, key: Key) -> Any:
+        try:
+            self._objects.move_to_end(key)
+        except KeyError:
+            raise Miss(key) from None
+        return self._objects[key]
+
+    def _alias(self, alias: Key) -> Any:
+        try:
+            key = self._aliases[alias]
+        except KeyError:
+            raise Miss(alias) from None
+        return None if key is None else self._object(key)
+
+    def _absent(self, key: Key) -> None:
+        if key[0] in ("account", "room"):
+            raise LookupError(f"no {key[0]} has this id")
+        self._aliases.setdefault(key, None)
+        self._evict()
+
+    def _fetch(self, key: Key) -> Awaitable[Any]:
+        fetch: dict[str, Callable[..., Awaitable[Any]]] = {
+            "account": self._archive.account,
+            "user": self._archive.account_named,
+            "room": self._archive.room,
+            "#": self._archive.room_named,
+            "pair": self._archive.direct,
+            "token": self._archive.session,
+            "sent": self._archive.sent_ids,
+            "sent id": self._archive.sent,
+        }
+        return fetch[key[0]](*key[1:])
+
+    def _drop(self, thing: Any) -> None:
+        key, alias = _keys(thing)
+        for load in self._loads.values():
+            load.dropped.add(key)
+        self._objects.pop(key, None)
+        if alias is not None:
+            self._aliases.pop(alias, None)
+
+    def _evict(self) -> None:
+        if len(self._objects) > self._objects_max:
+            for thing in list(self._objects.values())[: self._objects_max // 8 + 1]:
+                if not thing.pending:
+                    self._drop(thing)
+        while len(self._aliases) > len(self._objects) + self._objects_max:
+            absent = next((alias for alias, key in self._aliases.items() if key is None), None)
+            if absent is None:
+                break
+            del self._aliases[absent]
+
+
+def _keys(thing: Any) -> tuple[Key, Key | None]:
+    """The key of an object, and the other one by which it is found."""
+    match thing:
+        case Account():
+            return ("account", thing.id), ("user", thing.name)
+        case Room():
+            return ("room", thing.id), ("#", thing.name)
+        case Direct():
+            return ("direct", thing.id), ("pair", thing.low, thing.high)
+        case Session():
+            return ("session", thing.id), ("token", thing.token_hash)
+        case SentIds():
+            return ("sent", thing.account), None
+    raise TypeError(type(thing))

@@ -1,0 +1,5 @@
+"""The handlers of all commands; importing this registers them."""
+
+from . import about, accounts, membership, messages, moderation, reading, sessions
+
+__all__ = ["about", "accounts", "membership", "messages", "moderation", "reading", "sessions"]

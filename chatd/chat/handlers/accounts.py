@@ -1,0 +1,126 @@
+"""Making an account, its password, and its end."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from chatd.protocol import commands, replies
+from chatd.protocol.declare import Reply
+from chatd.protocol.errors import ChatError, Code
+from chatd.security.names import BadName, choose_user_name
+from chatd.security.throttle import address_block
+
+from .. import changes
+from ..chat import Chat
+from ..model import Account, Session
+from ..ports import Client
+from ..registry import Decision, handles
+from .membership import end_membership
+
+_TAKEN = ChatError(Code.TAKEN, "This name is taken; choose another.")
+
+
+@handles(commands.Register)
+async def register(chat: Chat, client: Client, request: commands.Register) -> Decision:
+    if not chat.rules.registration_open:
+        raise ChatError(Code.CLOSED, "Registration is closed; ask who runs this server.")
+    name = _chosen(request.user)
+    _within_quota(chat, client)
+    if await chat.asking(lambda: chat.directory.account_named(name)) is not None:
+        raise _TAKEN
+    await strong_enough(chat, request.secret, name)
+    secret = await chat.passwords.hash(request.secret)
+
+    def decide() -> Reply:
+        if chat.directory.account_named(name) is not None:
+            raise _TAKEN
+        account = chat.directory.admit(Account(chat.ids.account(), name, secret))
+        made = changes.AccountMade(account.id, name, secret, chat.clock.now_ms())
+        chat.ledger.store(made, account)
+        return replies.Done()
+
+    return decide
+
+
+@handles(commands.Passwd)
+async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decision:
+    before = await chat.asking(lambda: chat.me(client))
+    await prove(chat, client, before.name, request.old, before)
+    await strong_enough(chat, request.new, before.name)
+    secret = await chat.passwords.hash(request.new)
+
+    def decide() -> Reply:
+        me, session = _still_mine(chat, client, before.secret)
+        kept = chat.directory.session(session.token_hash) or session
+        me.secret, me.version = secret, me.version + 1
+        session.version = kept.version = me.version
+        chat.ledger.store(changes.SecretSet(me.id, secret, me.version, session.id), me, kept)
+        sentence = "The password was changed elsewhere; log in with the new one."
+        chat.ledger.then(chat.hub.end, me.id, sentence, None, session.id)
+        return replies.Done()
+
+    return decide
+
+
+@handles(commands.Erase)
+async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision:
+    before = await chat.asking(lambda: chat.me(client))
+    await prove(chat, client, before.name, request.secret, before)
+
+    def decide() -> Reply:
+        me, _ = _still_mine(chat, client, before.secret)
+        for room in [chat.directory.room(room) for room in sorted(me.rooms)]:
+            end_membership(chat, room, me, me.name, "")
+        me.erased, client.session = True, None
+        chat.ledger.store(changes.AccountErased(me.id), me)
+        chat.ledger.then(chat.hub.detach, client, me.id)
+        chat.ledger.then(chat.hub.end, me.id, "The account was erased.")
+        return replies.Done()
+
+    return decide
+
+
+async def prove(
+    chat: Chat, client: Client, user: str, secret: str, account: Account | None
+) -> None:
+    """Check a password; failures slow down, by address and account together. DENIED, RATE_LIMITED."""
+    key = (address_block(client.address) or "", user)
+    if (wait := chat.slowdown.wait(key, chat.now())) > 0:
+        raise rate_limited(wait, "Too many failed log-ins")
+    chat.slowdown.begin(key, chat.now())
+    known = None if account is None or account.erased else account.secret
+    if not await chat.passwords.verify(secret, known):
+        raise ChatError(Code.DENIED, "Wrong user or secret.")
+    chat.slowdown.succeed(key)
+
+
+async def strong_enough(chat: Chat, secret: str, user: str) -> None:
+    """WEAK_PASSWORD, with what is wrong."""
+    if (weakness := await chat.passwords.weakness(secret, user)) is not None:
+        raise ChatError(Code.WEAK_PASSWORD, weakness)
+
+
+def rate_limited(wait_seconds: float, why: str) -> ChatError:
+    """RATE_LIMITED, whose sentence begins with the whole seconds to wait."""
+    return ChatError(Code.RATE_LIMITED, f"{ceil(wait_seconds)} seconds to wait. {why}.")
+
+
+def _still_mine(chat: Chat, client: Client, secret_before: str) -> tuple[Account, Session]:
+    """The account after a wait, in which its password may have changed. DENIED."""
+    me = chat.me(client)
+    if me.secret != secret_before or client.session is None:
+        raise ChatError(Code.DENIED, "The password was changed meanwhile.")
+    return me, client.session
+
+
+def _chosen(raw: str) -> str:
+    try:
+        return choose_user_name(raw)
+    except BadName as bad:
+        raise ChatError(Code.BAD_NAME, str(bad)) from None
+
+
+def _within_quota(chat: Chat, client: Client) -> None:
+    block = address_block(client.address)
+    if block is not None and (wait := chat.registrations.take(block, chat.now())) > 0:
+        raise rate_limited(wait, "Too many registrations from your address")

@@ -1,0 +1,131 @@
+"""Posting: the path of a message begins here.
+
+A message gets its seq when it is judged, goes into the ledger, is stored with all others that wait,
+and is acknowledged and published when the ledger releases it. In a room without history it is
+published at once, unless something of the room is still on its way: then it queues behind it.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from chatd.protocol import commands, replies
+from chatd.protocol.declare import Reply
+from chatd.protocol.errors import ChatError, Code
+
+from .. import changes
+from ..changes import MessagePosted
+from ..chat import VOLATILE_IDS_MAX, Chat
+from ..ledger import Post
+from ..model import Account, Conversation, Direct, Room, Sent
+from ..ports import Client
+from ..registry import handles
+
+
+@handles(commands.Msg)
+def msg(chat: Chat, client: Client, request: commands.Msg) -> Reply | None:
+    me = chat.me(client)
+    conversation, other = _allowed(chat, me, request.target)
+    return _post(chat, client, me, conversation, other, request.text, "MSG", None)
+
+
+@handles(commands.Send)
+def send(chat: Chat, client: Client, request: commands.Send) -> Reply | None:
+    me = chat.me(client)
+    digest = sha256(request.text.encode()).digest()[:16]
+    sent = chat.volatile_ids.get((me.id, request.id)) or chat.directory.sent(me.id, request.id)
+    if sent is not None:
+        return _sent_before(chat, me, request, digest, sent)
+    conversation, other = _allowed(chat, me, request.target)
+    once = (request.id, digest)
+    return _post(chat, client, me, conversation, other, request.text, "SEND", once)
+
+
+def _allowed(chat: Chat, me: Account, target: str) -> tuple[Conversation, Account | None]:
+    """The conversation that `me` may post to; a direct one is made where there is none."""
+    if target.startswith("#"):
+        return chat.my_room(me, target), None
+    other = chat.person(target)
+    if me.id in other.blocked:
+        raise ChatError(Code.BLOCKED, f"{other.name} does not take messages from you.")
+    return chat.directory.direct(me.id, other.id) or _make_direct(chat, me, other), other
+
+
+def _make_direct(chat: Chat, me: Account, other: Account) -> Direct:
+    low, high = sorted((me, other), key=lambda account: account.id)
+    direct = Direct(chat.ids.conversation(), low=low.id, high=high.id)
+    made = changes.DirectMade(direct.id, low.id, low.name, high.id, high.name)
+    chat.ledger.store(made, chat.directory.admit(direct), low, high)
+    return direct
+
+
+def _post(
+    chat: Chat,
+    client: Client,
+    me: Account,
+    conversation: Conversation,
+    other: Account | None,
+    text: str,
+    verb: str,
+    once: tuple[str, bytes] | None,
+) -> Reply | None:
+    conversation.last_seq = seq = conversation.last_seq + 1
+    time_ms = chat.clock.now_ms()
+    message = MessagePosted(conversation.id, seq, time_ms, me.id, text, once)
+    time = chat.clock.text(time_ms)
+    post = Post(client, verb, conversation, message, time, me.name, other)
+    if isinstance(conversation, Room) and not conversation.history:
+        return _pass_on(chat, conversation, post)
+    if once is not None:
+        ids = chat.directory.sent_ids(me.id)
+        ids.add(once[0], Sent(conversation.id, once[1], seq, time_ms))
+        chat.ledger.touch(ids)
+    chat.ledger.post(post)
+    return None
+
+
+def _pass_on(chat: Chat, room: Room, post: Post) -> Reply | None:
+    """Publish without storing, behind whatever of the room or the client is on its way."""
+    message = post.message
+    if message.once is not None:
+        _remember(chat, room, message, message.once)
+    if message.seq > room.ceiling:
+        room.ceiling = message.seq + chat.rules.seqs_reserved
+        chat.ledger.store(changes.SeqReserved(room.id, room.ceiling), room)
+    if room.pending or post.client.pending:
+        chat.ledger.post(post, stored=False)
+        return None
+    chat.ledger.publish(post)
+    return replies.Posted(message.seq, post.time)
+
+
+def _remember(chat: Chat, room: Room, message: MessagePosted, once: tuple[str, bytes]) -> None:
+    sent = Sent(room.id, once[1], message.seq, message.time_ms)
+    chat.volatile_ids[message.sender, once[0]] = sent
+    if len(chat.volatile_ids) > VOLATILE_IDS_MAX:
+        chat.volatile_ids.popitem(last=False)
+
+
+def _sent_before(
+    chat: Chat, me: Account, request: commands.Send, digest: bytes, sent: Sent
+) -> Reply:
+    if digest != sent.digest or _target_id(chat, me, request.target) != sent.conversation:
+        raise ChatError(Code.CONFLICT, "This id was used for another message; choose a new one.")
+    if chat.directory.sent_ids(me.id).pending:
+        chat.ledger.then(_nothing)  # the first may not be stored yet: answer in its turn
+    return replies.Posted(sent.seq, chat.clock.text(sent.time_ms))
+
+
+def _target_id(chat: Chat, me: Account, target: str) -> int | None:
+    """The id of a conversation, whether or not one may post to it now; None where there is none."""
+    try:
+        if target.startswith("#"):
+            return chat.any_room(target).id
+        direct = chat.directory.direct(me.id, chat.anyone(target).id)
+    except ChatError:
+        return None
+    return None if direct is None else direct.id
+
+
+def _nothing() -> None:
+    """Takes a place in the ledger."""

@@ -1,0 +1,202 @@
+"""Logging in and out, and the sessions of an account."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from chatd.protocol import commands, events, replies
+from chatd.protocol.declare import Reply
+from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.wire import write_event
+from chatd.security.names import BadName, user_name
+from chatd.security.tokens import new_session_id, new_token, token_hash
+
+from .. import changes
+from ..chat import Chat
+from ..model import Account, Session
+from ..ports import Client
+from ..registry import Decision, handles
+from .accounts import prove
+
+_PAGE = 500
+_USED_MS_FRESH = 60_000  # a session used this recently is not written again
+_DAY_MS = 86_400_000
+_DENIED = ChatError(Code.DENIED, "Wrong user or secret.")
+_NO_TOKEN = ChatError(Code.DENIED, "The token is not valid, or no longer; log in with AUTH.")
+
+
+@handles(commands.Auth)
+async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
+    user = _possible(request.user)
+    stored = await chat.archive.account_named(user or "")  # read, known or not: it takes as long
+    await prove(chat, client, user or request.user, request.secret, stored)
+    if stored is None:
+        raise _DENIED
+    secret = await chat.passwords.rehashed(request.secret, stored.secret)
+
+    def decide() -> Reply:
+        account = chat.directory.account(stored.id)
+        if account.erased or account.secret != stored.secret:
+            raise _DENIED
+        if secret is not None:
+            account.secret = secret
+            rehash = changes.SecretSet(account.id, secret, account.version, None)
+            chat.ledger.store(rehash, account)
+        return replies.Authenticated(_open_session(chat, client, account))
+
+    return decide
+
+
+@handles(commands.Resume)
+async def resume(chat: Chat, client: Client, request: commands.Resume) -> Decision:
+    hashed = token_hash(request.token)
+    if hashed is None:
+        raise _NO_TOKEN
+
+    def decide() -> Reply:
+        session, account = _resumable(chat, hashed)
+        now_ms = chat.clock.now_ms()
+        if now_ms - session.used_ms > _USED_MS_FRESH or session.address != client.address:
+            session.used_ms, session.address = now_ms, client.address
+            chat.ledger.store(changes.SessionUsed(session.id, client.address, now_ms), session)
+        _enter(chat, client, session, account)
+        return replies.Resumed(account.name)
+
+    return decide
+
+
+@handles(commands.Logout)
+def logout(chat: Chat, client: Client, request: commands.Logout) -> Reply:
+    session = client.session
+    assert session is not None
+    chat.directory.forget(session)
+    chat.ledger.store(changes.SessionEnded(session.id))
+    client.session = None
+    chat.ledger.then(chat.hub.detach, client, session.account)
+    chat.ledger.then(chat.hub.end, session.account, "Logged out elsewhere.", session.id)
+    return replies.Done()
+
+
+@handles(commands.Whoami)
+def whoami(chat: Chat, client: Client, request: commands.Whoami) -> Reply:
+    me = chat.me(client)
+    assert client.session is not None
+    return replies.WhoIAm(me.name, client.session.public_id, me.level)
+
+
+@handles(commands.Sessions)
+async def sessions(
+    chat: Chat, client: Client, request: commands.Sessions
+) -> AsyncIterator[list[Reply]]:
+    me = await chat.asking(lambda: chat.me(client))
+    mine = client.session
+    after = 0
+    while page := await chat.archive.sessions(me.id, after, _PAGE):
+        yield [_session_item(chat, session, mine) for session in page]
+        after = page[-1].id
+
+
+@handles(commands.Forget)
+async def forget(chat: Chat, client: Client, request: commands.Forget) -> Decision:
+    me = await chat.asking(lambda: chat.me(client))
+    session = await chat.archive.session_listed(me.id, request.session_id)
+    if session is None:
+        raise ChatError(Code.NO_SUCH_SESSION, "You have no such session; SESSIONS lists them.")
+
+    def decide() -> Reply:
+        chat.directory.forget(session)
+        chat.ledger.store(changes.SessionEnded(session.id))
+        chat.ledger.then(chat.hub.end, me.id, "This session was ended.", session.id)
+        return replies.Done()
+
+    return decide
+
+
+async def welcome(chat: Chat, client: Client) -> bytes:
+    """What one is told after logging in: what is unread, and invitations."""
+    session = client.session
+    if session is None:
+        return b""
+    unread = await chat.archive.unread(session.account)
+    invites = await chat.archive.invites(session.account)
+    told = [events.UnreadSince(u.conversation, u.count, u.first_seq, u.last_seq) for u in unread]
+    lines = [*map(write_event, told)]
+    lines += [write_event(events.Invited(room, by)) for room, by in invites]
+    return b"".join(lines)
+
+
+def _possible(raw: str) -> str | None:
+    try:
+        return user_name(raw)
+    except BadName:
+        return None
+
+
+def _resumable(chat: Chat, hashed: bytes) -> tuple[Session, Account]:
+    session = chat.directory.session(hashed)
+    if session is None:
+        raise _NO_TOKEN
+    account = chat.directory.account(session.account)
+    idle_ms = chat.clock.now_ms() - session.used_ms
+    if idle_ms > chat.rules.session_idle_days_max * _DAY_MS:
+        raise _NO_TOKEN
+    if account.erased or session.version != account.version:
+        raise _NO_TOKEN
+    return session, account
+
+
+def _open_session(chat: Chat, client: Client, account: Account) -> str:
+    token, now_ms = new_token(), chat.clock.now_ms()
+    hashed = token_hash(token)
+    assert hashed is not None
+    session = Session(
+        id=chat.ids.session(),
+        public_id=new_session_id(),
+        account=account.id,
+        user=account.name,
+        version=account.version,
+        created_ms=now_ms,
+        used_ms=now_ms,
+        address=client.address,
+        token_hash=hashed,
+    )
+    chat.directory.admit(session)
+    chat.ledger.store(
+        changes.SessionMade(
+            session.id,
+            session.public_id,
+            account.id,
+            account.version,
+            hashed,
+            client.address,
+            now_ms,
+        ),
+        session,
+    )
+    _enter(chat, client, session, account)
+    return token
+
+
+def _enter(chat: Chat, client: Client, session: Session, account: Account) -> None:
+    client.session = session
+    client.unwelcomed = True
+    rooms = tuple(account.rooms)  # as of now: later changes are released later
+    chat.ledger.then(_attach, chat, client, account.id, rooms)
+
+
+def _attach(chat: Chat, client: Client, account: int, rooms: tuple[int, ...]) -> None:
+    if client.alive:
+        chat.hub.attach(client, account, rooms)
+
+
+def _session_item(chat: Chat, session: Session, mine: Session | None) -> Reply:
+    used_ms = session.used_ms
+    if any(c.session and c.session.id == session.id for c in chat.hub.clients(session.account)):
+        used_ms = chat.clock.now_ms()
+    return replies.SessionItem(
+        session.public_id,
+        chat.clock.text(session.created_ms),
+        chat.clock.text(used_ms),
+        session.address,
+        mine is not None and session.id == mine.id,
+    )

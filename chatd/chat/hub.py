@@ -1,0 +1,94 @@
+"""Who is connected, and who hears what: the published state, which only the ledger's releases change."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from chatd.protocol.errors import Code
+
+from .ports import Client
+
+
+class Hub:
+    """Connections by account, and by room for those whose accounts are members."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[int, dict[Client, None]] = {}
+        self._rooms: defaultdict[int, dict[Client, None]] = defaultdict(dict)
+        self._subscribed: dict[Client, set[int]] = {}
+
+    def attach(self, client: Client, account: int, rooms: Iterable[int]) -> None:
+        """A connection has logged in."""
+        self._accounts.setdefault(account, {})[client] = None
+        self._subscribed[client] = set(rooms)
+        for room in rooms:
+            self._rooms[room][client] = None
+
+    def detach(self, client: Client, account: int) -> None:
+        """A connection has logged out or is gone; harmless where it was not attached."""
+        if client not in self._subscribed:
+            return
+        for room in self._subscribed.pop(client):
+            self._forget(room, client)
+        mates = self._accounts[account]
+        del mates[client]
+        if not mates:
+            del self._accounts[account]
+
+    def subscribe(self, account: int, room: int) -> None:
+        """The account's connections hear the room from now on."""
+        for client in self.clients(account):
+            self._subscribed[client].add(room)
+            self._rooms[room][client] = None
+
+    def unsubscribe(self, account: int, room: int) -> None:
+        """The account's connections no longer hear the room."""
+        for client in self.clients(account):
+            self._subscribed[client].discard(room)
+            self._forget(room, client)
+
+    def clients(self, account: int) -> list[Client]:
+        """The account's connections."""
+        return list(self._accounts.get(account, ()))
+
+    def listeners(self, room: int) -> dict[Client, None]:
+        """The connections that hear the room; do not change it."""
+        return self._rooms.get(room, {})
+
+    def online(self, account: int) -> bool:
+        """Whether the account has a connection."""
+        return account in self._accounts
+
+    def online_count(self) -> int:
+        """How many accounts have one."""
+        return len(self._accounts)
+
+    def to_room(
+        self, room: int, name: str, seq: int, lines: bytes, but: Client | None = None
+    ) -> None:
+        """Events of a room, the first at `seq`, to all that hear it."""
+        for client in self.listeners(room):
+            if client is not but:
+                client.deliver(lines, name, seq)
+
+    def to_account(
+        self, account: int, conversation: str, seq: int, lines: bytes, but: Client | None = None
+    ) -> None:
+        """Events of a conversation to an account's connections."""
+        for client in self._accounts.get(account, ()):
+            if client is not but:
+                client.deliver(lines, conversation, seq)
+
+    def end(self, account: int, sentence: str, session: int | None = None, keep: int | None = None) -> None:
+        """Close the account's connections: those of `session`, or all but those of `keep`."""
+        for client in self.clients(account):
+            held = client.session.id if client.session is not None else None
+            if held != keep and session in (None, held):
+                client.goodbye(Code.DENIED, sentence)
+
+    def _forget(self, room: int, client: Client) -> None:
+        listeners = self._rooms[room]
+        listeners.pop(client, None)
+        if not listeners:
+            del self._rooms[room]

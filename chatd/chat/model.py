@@ -1,0 +1,129 @@
+"""What the rules know in memory: accounts, sessions, rooms, direct conversations.
+
+Each is loaded whole, through the directory, when a request first touches it. `pending` counts the
+ledger's entries about it that are not on disk yet; while it is above 0 it must stay in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chatd.protocol.fields import RoleWord
+
+ERASED = "~erased"
+"""Who wrote what a deleted account left behind."""
+
+RANK: dict[RoleWord, int] = {"member": 0, "moderator": 1, "owner": 2}
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A person. `rooms` are memberships; `invites` tells by whom, by room id."""
+
+    id: int
+    name: str
+    secret: str = field(repr=False)  # an argon2id hash
+    level: int = 0
+    version: int = 0  # grows when the password changes; sessions of an older one are void
+    erased: bool = False
+    rooms: set[int] = field(default_factory=set)
+    blocked: set[int] = field(default_factory=set)
+    invites: dict[int, str] = field(default_factory=dict)
+    pending: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A log-in; its token is known only as `token_hash`. Times in ms since 1970."""
+
+    id: int
+    public_id: str
+    account: int
+    user: str
+    version: int
+    created_ms: int
+    used_ms: int
+    address: str
+    token_hash: bytes = field(repr=False)
+    pending: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One membership of a room."""
+
+    role: RoleWord
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """What a room and a direct conversation share. `ceiling`: no seq up to it is given out anew."""
+
+    id: int
+    last_seq: int = 0
+    ceiling: int = 0
+    pending: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Room(Conversation):
+    """A room; `members` by account id, longest-standing first."""
+
+    name: str = ""
+    topic: str = ""
+    private: bool = False
+    history: bool = True
+    level: int = 0
+    members: dict[int, Member] = field(default_factory=dict)
+    bans: set[int] = field(default_factory=set)
+
+    def hidden_from(self, account: Account) -> bool:
+        """Whether it must look as if it did not exist."""
+        return account.id not in self.members and (self.private or account.level < self.level)
+
+    def heir(self) -> int | None:
+        """The account that becomes owner if there is none: longest-standing moderator, else member."""
+        roles = {member.role for member in self.members.values()}
+        if not roles or "owner" in roles:
+            return None
+        wanted = "moderator" if "moderator" in roles else "member"
+        return next(account for account, member in self.members.items() if member.role == wanted)
+
+
+@dataclass(slots=True, eq=False)
+class Direct(Conversation):
+    """A direct conversation of two accounts, the lower id first; both may be the same."""
+
+    low: int = 0
+    high: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Sent:
+    """What a SEND id stands for."""
+
+    conversation: int
+    digest: bytes
+    seq: int
+    time_ms: int
+
+
+SENT_IDS_MAX = 10_000
+
+
+@dataclass(slots=True, eq=False)
+class SentIds:
+    """An account's SEND ids: all of them if `complete`, else only some."""
+
+    account: int
+    complete: bool
+    known: dict[str, Sent | None] = field(default_factory=dict)
+    pending: int = 0
+
+    def add(self, client_id: str, sent: Sent | None) -> None:
+        """Remember one; where there are too many, the oldest half is left to the database."""
+        self.known[client_id] = sent
+        if len(self.known) > SENT_IDS_MAX and not self.pending:
+            self.complete = False
+            for old in list(self.known)[: SENT_IDS_MAX // 2]:
+                del self.known[old]

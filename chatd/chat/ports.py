@@ -1,0 +1,119 @@
+"""What the rules ask of the world around them; storage and server provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from chatd.protocol.errors import Code
+
+from .model import Account, Direct, Room, Sent, SentIds, Session
+
+
+class Client(Protocol):
+    """A connection, as the rules see it."""
+
+    address: str
+    session: Session | None
+    pending: int  # replies of its own that wait in the ledger
+    unwelcomed: bool  # logged in and not yet told what is unread
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may still be told something."""
+
+    def put(self, line: bytes) -> None:
+        """Write a reply of its own, or an event that must not be lost."""
+
+    def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
+        """Write events of a conversation, the first at `seq`; a reader who is too slow misses them."""
+
+    def goodbye(self, code: Code, sentence: str) -> None:
+        """Say `*BYE`, then close."""
+
+
+@dataclass(slots=True, frozen=True)
+class StoredMessage:
+    seq: int
+    time_ms: int
+    sender: str
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class StoredUnread:
+    conversation: str
+    count: int
+    first_seq: int
+    last_seq: int
+
+
+@dataclass(slots=True, frozen=True)
+class StoredRoom:
+    id: int
+    name: str
+    topic: str
+    members: int
+    joined: bool
+
+
+class Archive(Protocol):
+    """Reads of what is on disk. All may raise `Unavailable`."""
+
+    async def account_named(self, name: str) -> Account | None: ...
+
+    async def account(self, account: int) -> Account | None: ...
+
+    async def room_named(self, name: str) -> Room | None: ...
+
+    async def room(self, room: int) -> Room | None: ...
+
+    async def direct(self, low: int, high: int) -> Direct | None: ...
+
+    async def session(self, token_hash: bytes) -> Session | None: ...
+
+    async def session_listed(self, account: int, public_id: str) -> Session | None: ...
+
+    async def sent_ids(self, account: int) -> SentIds: ...
+
+    async def sent(self, account: int, client_id: str) -> Sent | None: ...
+
+    async def history_start(self, conversation: int, before: int, limit: int) -> int:
+        """The seq of the oldest of the `limit` newest messages before `before`; 0 if none."""
+
+    async def history(
+        self, conversation: int, after: int, before: int, limit: int
+    ) -> list[StoredMessage]:
+        """The oldest messages with after < seq < before: `limit` of them, or fewer where they get
+        big, but never none while there is one."""
+
+    async def unread(self, account: int) -> list[StoredUnread]: ...
+
+    async def invites(self, account: int) -> list[tuple[str, str]]:
+        """Rooms, and who invited to each."""
+
+    async def rooms(self, account: int, level: int, after: int, limit: int) -> list[StoredRoom]: ...
+
+    async def names(self, accounts: Iterable[int]) -> dict[int, str]: ...
+
+    async def sessions(self, account: int, after: int, limit: int) -> list[Session]: ...
+
+
+class Passwords(Protocol):
+    """argon2id and zxcvbn off the event loop. Raise ChatError RATE_LIMITED when too many wait."""
+
+    async def hash(self, secret: str) -> str: ...
+
+    async def verify(self, secret: str, hashed: str | None) -> bool:
+        """Whether it is the secret; without a hash it takes as long, and is not."""
+
+    async def rehashed(self, secret: str, hashed: str) -> str | None:
+        """A new hash where the parameters have changed."""
+
+    async def weakness(self, secret: str, user: str) -> str | None:
+        """Why it is too weak, as a sentence."""
+
+
+class Unavailable(Exception):
+    """The store cannot do it now."""

@@ -1,0 +1,1 @@
+"""Secrets and names, without I/O: keys, boxes at rest, tokens, passwords, names, throttles."""

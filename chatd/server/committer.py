@@ -1,0 +1,94 @@
+"""The one task that stores the ledger's batches, one after the other, and releases them.
+
+While a batch is on its way to disk the next one gathers: the busier the server, the more each
+sync is shared.
+"""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from chatd.chat.chat import Chat
+from chatd.chat.ledger import Batch
+from chatd.chat.ports import Unavailable
+from chatd.storage.base import Store
+
+from .connection import Connection
+from .reactor import Reactor
+
+BATCH_ENTRIES_MAX = 4_000
+BATCH_BYTES_MAX = 524_288
+"""While more than this gathers, nothing more is read from any connection."""
+
+_log = structlog.get_logger()
+
+
+class Committer:
+    """Commits and releases. `alarm` is set where there may be something to do."""
+
+    def __init__(self, chat: Chat, store: Store, reactor: Reactor, alarm: Alarm) -> None:
+        self._chat = chat
+        self._store = store
+        self._reactor = reactor
+        self._alarm = alarm
+        self._settled: dict[Connection, trio.Event] = {}
+        self._freed: trio.Event | None = None
+        self.idle = True
+        reactor.may_read = self._may_read
+
+    async def run(self) -> None:
+        """Commit and release, for ever."""
+        while True:
+            await self._alarm.wait()
+            self.idle = False
+            while (batch := self._chat.ledger.take()) is not None:
+                if self._freed is not None:
+                    self._freed.set()
+                await self._commit(batch)
+                self._wake_settled()
+                await self._reactor.flush()
+            self.idle = True
+
+    async def settled(self, connection: Connection) -> None:
+        """Wait until all that a connection has changed is stored, or has failed."""
+        while connection.pending:
+            await self._settled.setdefault(connection, trio.Event()).wait()
+
+    async def _commit(self, batch: Batch) -> None:
+        ledger = self._chat.ledger
+        try:
+            if batch.changes:
+                await self._store.commit(batch.changes)
+        except Unavailable as error:
+            _log.error("cannot store", changes=len(batch.changes), problem=str(error))
+            ledger.fail(batch)
+            self._chat.directory.clear()
+        else:
+            ledger.release(batch)
+
+    def _wake_settled(self) -> None:
+        for connection in [c for c in self._settled if not c.pending]:
+            self._settled.pop(connection).set()
+
+    def _may_read(self) -> trio.Event | None:
+        entries, size_bytes = self._chat.ledger.size
+        if entries <= BATCH_ENTRIES_MAX and size_bytes <= BATCH_BYTES_MAX:
+            return None
+        self._freed = trio.Event()
+        return self._freed
+
+
+class Alarm:
+    """An event that can be set again and again, cheaply."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until it has been set since the last wait."""
+        await self._event.wait()
+        self._event = trio.Event()

@@ -1,0 +1,160 @@
+"""One connection: its socket, its place in life (`protocol.lifecycle`), and what waits in and out."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from chatd.chat.model import Session
+from chatd.protocol.errors import Code
+from chatd.protocol.events import Bye, Lag
+from chatd.protocol.lifecycle import State, Step, after
+from chatd.protocol.lines import Line, LineReader
+from chatd.protocol.wire import write_event
+
+from .codecs import Codec
+from .outbox import Outbox
+
+if TYPE_CHECKING:
+    from .reactor import Reactor
+
+READ_BYTES_MAX = 65_536
+REPLY_BYTES_MAX = 262_144
+"""While more than this waits to be sent, the connection's requests wait too."""
+
+_LIVE = frozenset({State.OPEN, State.DRAINING})
+
+
+class Connection:
+    """A `chat.ports.Client` on a socket. The reactor reads, carries out and flushes it."""
+
+    __slots__ = (
+        "address",
+        "busy",
+        "choked",
+        "codec",
+        "fd",
+        "hung_up",
+        "input_ended",
+        "lines",
+        "next_line",
+        "opened_seconds",
+        "outbox",
+        "pending",
+        "quiet_since_seconds",
+        "reactor",
+        "readable",
+        "reader",
+        "session",
+        "sock",
+        "state",
+        "unwelcomed",
+        "writable",
+    )
+
+    def __init__(
+        self, reactor: Reactor, sock: socket.socket, address: str, codec: Codec, bytes_max: int
+    ) -> None:
+        self.reactor = reactor
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.address = address
+        self.codec = codec
+        self.state = State.OPEN
+        self.session: Session | None = None
+        self.pending = 0
+        self.unwelcomed = False
+        self.outbox = Outbox(bytes_max, self._dirty)
+        self.reader = LineReader()
+        self.lines: list[Line] = []  # received, from next_line on not yet carried out
+        self.next_line = 0
+        self.busy = False  # a request is being carried out in a task
+        self.choked = False  # its requests wait until its replies have left
+        self.readable = False  # the socket may have input; it is registered edge-triggered
+        self.hung_up = False  # the input has an end or an error to be read
+        self.input_ended = False
+        self.writable = True
+        self.opened_seconds = self.quiet_since_seconds = reactor.now()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may still be told something."""
+        return self.state in _LIVE
+
+    def put(self, line: bytes) -> None:
+        if self.state in _LIVE:
+            self.outbox.put(line)
+
+    def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
+        if self.state in _LIVE:
+            self.outbox.deliver(lines, conversation, seq)
+
+    def goodbye(self, code: Code, sentence: str) -> None:
+        if self.state not in _LIVE:
+            return
+        self.outbox.put(write_event(Bye(code, sentence)))
+        self.drop_input()
+        self.step(Step.GOODBYE)
+        self.reactor.leave(self)
+
+    def step(self, step: Step) -> None:
+        """Move on in life."""
+        self.state = after(self.state, step)
+
+    def drop_input(self) -> None:
+        """Forget what was received and not carried out."""
+        self.lines, self.next_line = [], 0
+
+    def receive(self) -> bytes:
+        """Read once; b"" where there is nothing now. OSError, EOFError."""
+        try:
+            data = self.sock.recv(READ_BYTES_MAX)
+        except BlockingIOError:
+            self.readable = False
+            return b""
+        if not data:
+            raise EOFError
+        # A short read has emptied the socket, unless an end or an error stands behind it.
+        if len(data) < READ_BYTES_MAX and not self.hung_up:
+            self.readable = False
+        return self.codec.receive(data)
+
+    def flush(self) -> bool:
+        """Send what waits, as far as the kernel takes it; whether all has left. OSError."""
+        outbox = self.outbox
+        while True:
+            if outbox.unsent is None:
+                if not outbox.chunks:
+                    return True
+                plain = outbox.take()
+                coded = self.codec.send(plain)
+                outbox.bytes += len(coded) - len(plain)
+                outbox.unsent = memoryview(coded)
+            if not self._send_some(outbox):
+                return False
+            for conversation, seq in outbox.caught_up().items():
+                outbox.put(write_event(Lag(conversation, seq)))
+
+    def close(self) -> None:
+        """Close the socket, whatever waits."""
+        self.state = State.CLOSED
+        self.outbox.clear()
+        self.drop_input()
+        self.sock.close()
+
+    def _send_some(self, outbox: Outbox) -> bool:
+        assert outbox.unsent is not None
+        try:
+            sent = self.sock.send(outbox.unsent)
+        except BlockingIOError:
+            sent = 0
+        outbox.bytes -= sent
+        if sent < len(outbox.unsent):
+            outbox.unsent = outbox.unsent[sent:]
+            self.writable = False
+            return False
+        outbox.unsent = None
+        return True
+
+    def _dirty(self) -> None:
+        self.reactor.dirty.append(self)

@@ -1,0 +1,183 @@
+"""From a line to its reply: parsing, who may, the handler, and the ledger that answers in order.
+
+What cannot wait is carried out on the spot, many lines in one go. What must wait (argon2, a read
+from disk) gets a task of its own; until it is done that connection's later requests wait.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+import structlog
+import trio
+
+from chatd.chat.chat import Chat
+from chatd.chat.directory import Miss
+from chatd.chat.handlers import sessions
+from chatd.chat.ledger import UNAVAILABLE
+from chatd.chat.ports import Unavailable
+from chatd.chat.registry import HANDLERS, Decision, Handler
+from chatd.protocol.declare import Needs, Reply, Request
+from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.lines import HttpRequest, Line
+from chatd.protocol.wire import (
+    UNTOLD,
+    Refused,
+    read_request,
+    write_count,
+    write_failure,
+    write_items,
+    write_success,
+)
+
+from .committer import Committer
+from .connection import REPLY_BYTES_MAX, Connection
+from .reactor import Reactor
+
+LINES_PER_TURN = 256
+
+_log = structlog.get_logger()
+_LOG_IN = ChatError(Code.NOT_AUTHENTICATED, "Log in first: AUTH|user|secret.")
+_LOGGED_IN = ChatError(Code.ALREADY_AUTHENTICATED, "You are logged in; LOGOUT first.")
+
+
+class Dispatcher:
+    """Carries out the lines of connections."""
+
+    def __init__(
+        self, chat: Chat, reactor: Reactor, committer: Committer, nursery: trio.Nursery
+    ) -> None:
+        self._chat = chat
+        self._ledger = chat.ledger
+        self._reactor = reactor
+        self._committer = committer
+        self._nursery = nursery
+        reactor.carry_on = self.carry_on
+
+    def carry_on(self, connection: Connection) -> None:
+        """Carry out some of the lines that were received, until one must wait."""
+        lines, first = connection.lines, connection.next_line
+        if connection.session is None:
+            connection.quiet_since_seconds = self._reactor.now()
+        for number in range(first, min(first + LINES_PER_TURN, len(lines))):
+            connection.next_line = number + 1
+            self._line(connection, lines[number])
+            if connection.lines is not lines:
+                return  # a goodbye was said
+            if connection.busy or connection.outbox.bytes > REPLY_BYTES_MAX:
+                connection.choked = not connection.busy
+                break
+        if connection.next_line == len(lines):
+            connection.drop_input()
+
+    def _line(self, connection: Connection, line: Line) -> None:
+        try:
+            if isinstance(line, HttpRequest):
+                connection.goodbye(line.code, line.sentence)
+                return
+            if isinstance(line, ChatError):
+                raise Refused(UNTOLD, line)
+            request = read_request(line)
+            _check_login(connection, request)
+        except Refused as refused:
+            self._answer(connection, refused.verb, write_failure(refused.verb, refused))
+            return
+        self._carry_out(connection, request)
+
+    def _carry_out(self, connection: Connection, request: Request) -> None:
+        handler = HANDLERS[type(request)]
+        if handler.at_once is not None:
+            decide = partial(handler.at_once, self._chat, connection, request)
+            try:
+                self._decide(connection, request, decide)
+                return
+            except Miss as miss:
+                start = partial(self._missed, connection, request, decide, miss)
+        elif handler.waits is not None:
+            start = partial(self._waiting, connection, request, handler)
+        else:
+            start = partial(self._streaming, connection, request, handler)
+        connection.busy = True
+        self._nursery.start_soon(self._task, connection, request, start)
+
+    def _decide(self, connection: Connection, request: Request, decide: Decision) -> None:
+        """Judge and change, and see to the reply. May raise Miss, and then nothing has happened."""
+        mark, session = self._ledger.mark(), connection.session
+        try:
+            reply = decide()
+        except ChatError as error:
+            self._ledger.answer(connection, request.verb, write_failure(request.verb, error), mark)
+            return
+        if reply is None:
+            return
+        undo = None
+        if connection.session is not session:
+            undo = partial(setattr, connection, "session", session)
+        self._ledger.answer(connection, request.verb, _written(request, reply), mark, undo)
+
+    async def _task(self, connection: Connection, request: Request, start: Any) -> None:
+        """A request that must wait; afterwards the connection's next lines."""
+        try:
+            await start()
+            if connection.unwelcomed:
+                await self._welcome(connection)
+        except ChatError as error:
+            self._answer(connection, request.verb, write_failure(request.verb, error))
+        except Unavailable as error:
+            _log.warning("request failed", verb=request.verb, problem=str(error))
+            self._answer(connection, request.verb, write_failure(request.verb, UNAVAILABLE))
+        connection.busy = False
+        connection.quiet_since_seconds = self._reactor.now()
+        self._reactor.go_on_later(connection)
+        await self._reactor.flush()
+
+    async def _missed(
+        self, connection: Connection, request: Request, decide: Decision, miss: Miss
+    ) -> None:
+        await self._chat.directory.load(miss.key)
+        await self._chat.asking(partial(self._decide, connection, request, decide))
+
+    async def _waiting(self, connection: Connection, request: Request, handler: Handler) -> None:
+        assert handler.waits is not None
+        await self._committer.settled(connection)
+        decide = await handler.waits(self._chat, connection, request)
+        await self._chat.asking(partial(self._decide, connection, request, decide))
+
+    async def _streaming(self, connection: Connection, request: Request, handler: Handler) -> None:
+        assert handler.streams is not None
+        await self._committer.settled(connection)
+        count = 0
+        async with aclosing(handler.streams(self._chat, connection, request)) as pages:  # type: ignore[type-var]
+            async for page in pages:
+                connection.put(write_items(request.verb, page))
+                count += len(page)
+                await self._reactor.flush()
+                await self._reactor.drained(connection)
+        connection.put(write_count(request.verb, count))
+
+    async def _welcome(self, connection: Connection) -> None:
+        await self._committer.settled(connection)
+        connection.unwelcomed = False
+        try:
+            if lines := await sessions.welcome(self._chat, connection):
+                connection.put(lines)
+        except Unavailable as error:
+            _log.warning("unread messages not announced", problem=str(error))
+
+    def _answer(self, connection: Connection, verb: str, line: bytes) -> None:
+        self._ledger.answer(connection, verb, line, self._ledger.mark())
+
+
+def _check_login(connection: Connection, request: Request) -> None:
+    if request.needs is Needs.LOGIN and connection.session is None:
+        raise Refused(request.verb, _LOG_IN)
+    if request.needs is Needs.NO_LOGIN and connection.session is not None:
+        raise Refused(request.verb, _LOGGED_IN)
+
+
+def _written(request: Request, reply: Reply | list[Reply]) -> bytes:
+    if isinstance(reply, list):
+        return write_items(request.verb, reply) + write_count(request.verb, len(reply))
+    return write_success(request.verb, reply)

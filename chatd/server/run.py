@@ -1,0 +1,253 @@
+"""`chatd run`: puts the parts together, and takes them apart again in good order."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import trio
+
+import chatd
+from chatd.chat.chat import Chat, Ids, Rules
+from chatd.chat.clock import Clock
+from chatd.chat.directory import Directory
+from chatd.chat.hub import Hub
+from chatd.chat.ledger import Ledger
+from chatd.protocol.errors import Code
+from chatd.protocol.events import PROTOCOL
+from chatd.protocol.fields import HISTORY_LIMIT_MAX, TEXT_BYTES_MAX
+from chatd.protocol.lines import LINE_BYTES_MAX
+from chatd.security.passwords import Hasher
+from chatd.security.throttle import Quota, Slowdown
+from chatd.storage.sqlite import SqliteStore
+
+from . import folder, logs
+from .committer import Alarm, Committer
+from .dispatch import Dispatcher
+from .listeners import Doors, listen_tcp, listen_unix
+from .passwords import PasswordThreads
+from .reactor import Reactor
+from .settings import Settings, SettingsError, listen_address
+from .sweeper import Sweeper
+
+SPARE_DESCRIPTORS = 64
+ADDRESSES_KEPT_MAX = 100_000
+ACCEPT_PAUSE_SECONDS = 1
+LINGER_SECONDS_MAX = 0.5
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter from another; messages wait for no longer."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Server:
+    """A server that is set up."""
+
+    settings: Settings
+    reload: Callable[[], Settings]
+    chat: Chat
+    store: SqliteStore
+    reactor: Reactor
+    committer: Committer
+    doors: Doors
+    passwords: PasswordThreads
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        async with trio.open_nursery() as nursery:
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+                self._start(nursery)
+                async for number in signals:
+                    if number != signal.SIGHUP:
+                        break
+                    self._reload()
+                with trio.move_on_after(self.settings.shutdown_seconds_max):
+                    await self._stop()
+            nursery.cancel_scope.cancel()
+
+    def _start(self, nursery: trio.Nursery) -> None:
+        Dispatcher(self.chat, self.reactor, self.committer, nursery)
+        sweeper = Sweeper(
+            self.chat,
+            self.reactor,
+            self.store,
+            self.settings.idle_login_seconds_max,
+            self.settings.login_seconds_max,
+        )
+        self.doors.paused = lambda: nursery.start_soon(self._open_later)
+        self.doors.open()
+        nursery.start_soon(self.reactor.run)
+        nursery.start_soon(self.committer.run)
+        nursery.start_soon(sweeper.run)
+        _announce(self.doors)
+
+    async def _open_later(self) -> None:
+        await trio.sleep(ACCEPT_PAUSE_SECONDS)
+        self.doors.open()
+
+    def _reload(self) -> None:
+        """Take what can change while running: log, registration, limits, password parameters."""
+        try:
+            settings = self.reload()
+        except SettingsError as error:
+            _log.error("settings not reloaded", problem=str(error))
+            return
+        logs.configure(settings)
+        self.chat.rules = _rules(settings)
+        self.chat.registrations = _quota(settings)
+        self.passwords.hasher = _hasher(settings)
+        self.passwords.queue_max = settings.argon2_queue_max
+        self.doors.connections_max = settings.connections_max
+        _log.info("settings reloaded")
+
+    async def _stop(self) -> None:
+        """Let nobody in, finish what has been read, store it, say goodbye."""
+        _log.info("stopping")
+        self.doors.close()
+        self.reactor.reading = False
+        connections = self.reactor.connections
+        with trio.move_on_after(self.settings.shutdown_seconds_max * 0.6):
+            while not self.committer.idle or any(c.busy or c.lines for c in connections.values()):
+                await trio.sleep(0.01)
+        for connection in list(connections.values()):
+            connection.goodbye(Code.SHUTDOWN, "The server stops; connect again in a moment.")
+        await self.reactor.flush()
+        with trio.move_on_after(LINGER_SECONDS_MAX):
+            while connections:
+                await trio.sleep(0.01)
+
+
+async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
+    """Run a server; `reload` reads the settings anew. FolderError, OpenError, ListenError."""
+    logs.configure(settings)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    with ExitStack() as stack:
+        home = stack.enter_context(folder.opened(settings))
+        sockets = stack.enter_context(_sockets(settings))
+        store = SqliteStore(
+            home.database, home.key, settings.send_ids_hours, settings.session_idle_days_max
+        )
+        async with aclosing(store):
+            server = _build(settings, reload, store, home.key.fingerprint())
+            server.doors.sockets = list(sockets)
+            await server.run()
+    _log.info("stopped")
+
+
+def _build(
+    settings: Settings, reload: Callable[[], Settings], store: SqliteStore, fingerprint: str
+) -> Server:
+    hub, alarm = Hub(), Alarm()
+    passwords = PasswordThreads(
+        _hasher(settings), settings.argon2_threads or _cores(), settings.argon2_queue_max
+    )
+    objects_max = settings.rooms_cached_max + settings.accounts_cached_max
+    chat = Chat(
+        rules=_rules(settings),
+        directory=Directory(store, trio.Event, objects_max),
+        ledger=Ledger(hub, alarm.set),
+        hub=hub,
+        archive=store,
+        passwords=passwords,
+        clock=Clock(),
+        ids=Ids.after(store.highest.account, store.highest.conversation, store.highest.session),
+        now=trio.current_time,
+        slowdown=Slowdown(
+            settings.login_failures_free, 1, settings.login_wait_seconds_max, ADDRESSES_KEPT_MAX
+        ),
+        registrations=_quota(settings),
+        info=lambda: _info(settings, hub),
+        volatile_ids=OrderedDict(),
+    )
+    reactor = Reactor(chat, trio.current_time)
+    doors = Doors(
+        reactor,
+        settings.server_name,
+        fingerprint,
+        settings.outbox_bytes_max,
+        _raise_descriptors(settings.connections_max),
+        lambda: None,
+        [],
+    )
+    committer = Committer(chat, store, reactor, alarm)
+    return Server(settings, reload, chat, store, reactor, committer, doors, passwords)
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        settings.server_name, settings.registration == "open", settings.session_idle_days_max
+    )
+
+
+def _quota(settings: Settings) -> Quota:
+    return Quota(settings.registrations_max, settings.registrations_seconds, ADDRESSES_KEPT_MAX)
+
+
+def _hasher(settings: Settings) -> Hasher:
+    return Hasher(settings.argon2_memory_kib, settings.argon2_passes, settings.argon2_lanes)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _raise_descriptors(connections_max: int) -> int:
+    """Allow as many descriptors as the system lets us; how many connections that is enough for."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections_max + SPARE_DESCRIPTORS
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, allowed - SPARE_DESCRIPTORS)
+
+
+@contextmanager
+def _sockets(settings: Settings) -> Iterator[list[socket.socket]]:
+    sockets = [s for address in settings.listen for s in listen_tcp(*listen_address(address))]
+    with ExitStack() as stack:
+        for sock in sockets:
+            stack.enter_context(sock)
+        if settings.unix is not None:
+            sockets.append(stack.enter_context(listen_unix(Path(settings.unix))))
+        yield sockets
+
+
+def _info(settings: Settings, hub: Hub) -> dict[str, str]:
+    return {
+        "server": settings.server_name,
+        "protocol": PROTOCOL,
+        "version": f"chatd {chatd.__version__}",
+        "line bytes": str(LINE_BYTES_MAX),
+        "text bytes": str(TEXT_BYTES_MAX),
+        "history limit": str(HISTORY_LIMIT_MAX),
+        "outbox bytes": str(settings.outbox_bytes_max),
+        "registration": settings.registration,
+        "session idle days": str(settings.session_idle_days_max),
+        "send id hours": str(settings.send_ids_hours),
+        "features": "rooms direct history send-once unread invites",
+        "online": str(hub.online_count()),
+    }
+
+
+def _announce(doors: Doors) -> None:
+    """Say on standard output where to come in, and how."""
+    hellos = []
+    for sock in doors.sockets:
+        name = sock.getsockname()
+        if isinstance(name, tuple):
+            host = f"[{name[0]}]" if ":" in name[0] else name[0]
+            print(f"chatd listens on {host}:{name[1]}")
+            hellos.append(f"nc {name[0]} {name[1]}")
+        else:
+            print(f"chatd listens on unix:{name}")
+            hellos.append(f"nc -U {name}")
+    print(f"Say hello: {hellos[0]}   then type REGISTER|name|password, or HELP", flush=True)

@@ -1,0 +1,187 @@
+"""The settings: a TOML file, then `CHATD_…` variables, then flags; the later one wins.
+
+    settings = load(Path("chatd.toml"), os.environ, {"listen": ["127.0.0.1:0"]})
+
+Whatever is wrong is named with the place where it stands: file and line, variable or flag.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from .sources import Environment, File, Flags, SettingsError, Source
+
+__all__ = ["Settings", "SettingsError", "listen_address", "load"]
+
+UNIX_PATH_BYTES_MAX = 107  # sockaddr_un, with its closing NUL
+
+_Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+_Name = Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that can be set; every bound of the server stands here, its unit in its name."""
+
+    listen: Annotated[tuple[str, ...], Meta(max_length=64)] = ("127.0.0.1:4040",)
+    unix: _Path | None = None
+    data: _Path | None = None
+    key_file: _Path | None = None
+    name: _Name | None = None
+
+    argon2_memory_kib: Annotated[int, Meta(ge=8, le=4_194_304)] = 19_456
+    argon2_passes: Annotated[int, Meta(ge=1, le=1_000)] = 2
+    argon2_lanes: Annotated[int, Meta(ge=1, le=64)] = 1
+    argon2_threads: Annotated[int, Meta(ge=1, le=256)] | None = None
+    argon2_queue_max: Annotated[int, Meta(ge=1, le=100_000)] = 256
+
+    outbox_bytes_max: Annotated[int, Meta(ge=131_072, le=1_073_741_824)] = 1_048_576
+    connections_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
+    idle_login_seconds_max: Annotated[int, Meta(ge=1, le=3_600)] = 60
+    login_seconds_max: Annotated[int, Meta(ge=1, le=86_400)] = 600
+    shutdown_seconds_max: Annotated[int, Meta(ge=1, le=60)] = 4
+
+    registration: Literal["open", "closed"] = "open"
+    registrations_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
+    registrations_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600
+    login_failures_free: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    login_wait_seconds_max: Annotated[int, Meta(ge=1, le=3_600)] = 60
+    session_idle_days_max: Annotated[int, Meta(ge=1, le=3_650)] = 30
+    send_ids_hours: Annotated[int, Meta(ge=24, le=8_760)] = 48
+
+    rooms_cached_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    accounts_cached_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 50_000
+
+    log_format: Literal["auto", "human", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def server_name(self) -> str:
+        """What `*HELLO` calls the server: `name`, else this host's name."""
+        return self.name or socket.gethostname() or "chatd"
+
+
+_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+_LISTS = frozenset({"listen"})
+
+
+def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """Read and check all three; a flag that is None was not given. `CHATD_CONFIG` names the file
+    where `file` is None. Raises SettingsError."""
+    if file is None and (named := environ.get("CHATD_CONFIG")):
+        file = Path(named)
+    sources: list[Source] = [Environment(environ, _LISTS), Flags(flags)]
+    if file is not None:
+        sources.insert(0, File(file))
+    values: dict[str, Any] = {}
+    origins: dict[str, Source] = {}
+    for source in sources:
+        for key, value in source.values.items():
+            values[key] = _checked(source, key, value)
+            origins[key] = source
+    settings = Settings(**values)
+    _check_together(settings, origins)
+    return settings
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT` or `[IPV6]:PORT`; port 0 lets the system choose. Raises
+    ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or re.fullmatch(r"[0-9]{1,5}", port) is None or int(port) > 65_535:
+        raise ValueError("expected HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:4040")
+    if host.startswith("[") and host.endswith("]"):
+        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+    if not host:
+        raise ValueError("expected a host before the port; 0.0.0.0 or [::] stand for all addresses")
+    if ":" in host:
+        raise ValueError("an IPv6 address is written in brackets, such as [::1]:4040")
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,253}", host) is None:
+        raise ValueError("this can't be a host name or an address")
+    return host, int(port)
+
+
+def _checked(source: Source, key: str, value: object) -> Any:
+    if key not in _TYPES:
+        near = difflib.get_close_matches(key, _TYPES, 1)
+        hint = f"; did you mean {source.written(near[0])}?" if near else ""
+        raise source.error(key, f"there is no such setting{hint}")
+    try:
+        value = msgspec.convert(value, _TYPES[key], strict=source.strict)
+        return _CHECKS[key](value) if key in _CHECKS else value
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$")
+        raise source.error(key, _in_words(problem, _TYPES[key]), path.rstrip("`")) from None
+    except _Wrong as error:
+        raise source.error(key, str(error), error.path) from None
+
+
+def _in_words(problem: str, kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "expected " + " or ".join(get_args(kind))
+    return problem[:1].lower() + problem[1:].replace("`", "").replace(" | null", "")
+
+
+class _Wrong(ValueError):
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(problem)
+        self.path = path
+
+
+def _check_listen(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    for place, address in enumerate(addresses):
+        try:
+            listen_address(address)
+        except ValueError as error:
+            raise _Wrong(f"{error}", f"[{place}]") from None
+    return addresses
+
+
+def _check_path(path: str | None) -> str | None:
+    if path is None:
+        return None
+    if "\0" in path:
+        raise _Wrong("a path can't hold the NUL character")
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise _Wrong(f"{error}") from None
+
+
+def _check_unix(path: str | None) -> str | None:
+    path = _check_path(path)
+    if path is not None and len(os.fsencode(path)) > UNIX_PATH_BYTES_MAX:
+        raise _Wrong(f"the path of a Unix socket is at most {UNIX_PATH_BYTES_MAX} bytes long")
+    return path
+
+
+def _check_name(name: str | None) -> str | None:
+    if name is not None and not name.isprintable():
+        raise _Wrong("the server's name can't hold control or other unprintable characters")
+    return name
+
+
+_CHECKS: dict[str, Any] = {
+    "listen": _check_listen,
+    "unix": _check_unix,
+    "data": _check_path,
+    "key_file": _check_path,
+    "name": _check_name,
+}
+
+
+def _check_together(settings: Settings, origins: Mapping[str, Source]) -> None:
+    if not settings.listen and settings.unix is None:
+        raise origins["listen"].error("listen", "no address, and no unix socket is set either")
+    if settings.argon2_memory_kib < 8 * settings.argon2_lanes:
+        key = "argon2_lanes" if "argon2_lanes" in origins else "argon2_memory_kib"
+        raise origins[key].error(key, "argon2_memory_kib must be at least 8 times argon2_lanes")

@@ -1,0 +1,148 @@
+"""`chatd backup` and `chatd restore`: whole copies of the database, without the server key."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apsw
+
+from chatd.security.keys import ServerKey
+
+from .check import open_to_read, verify
+from .files import sync
+from .findings import Report
+
+SEQS_SKIPPED = 1_000_000_000
+"""How far a restored conversation jumps ahead: past all that was given out since the copy."""
+
+_DRAFT = ".restoring"
+_WRITE = apsw.SQLITE_OPEN_READWRITE
+_BESIDE = ("-wal", "-shm", "-journal")
+
+
+class CopyError(Exception):
+    """Nothing was changed; the sentence says why."""
+
+
+def backup(database: Path, file: Path) -> None:
+    """Copy the database to a new `file`, 0600 and synced; a server may run meanwhile. CopyError."""
+    if not database.exists():
+        raise CopyError(f"there is no database {database} yet: start the server first")
+    if file.exists() or file.is_symlink():
+        raise CopyError(f"{file} exists already: choose another name")
+    with _told(file), _draft(file) as draft:
+        _copy(database, draft)
+        # Taking the name first, and failing where it is taken, then replacing what one took
+        # oneself overwrites nothing on any file system.
+        file.touch(mode=0o600, exist_ok=False)
+        draft.replace(file)
+        sync(file.parent)
+
+
+def restore(database: Path, file: Path, key: ServerKey, now: datetime | None = None) -> Path | None:
+    """Put a copy of `file` in the database's place once it is verified; the folder must be locked.
+
+    Returns the new name of the database that stood there, if any. CopyError.
+    """
+    if not file.is_file():
+        raise CopyError(f"there is no backup {file}")
+    draft = database.with_name(database.name + _DRAFT)
+    with _told(file):
+        try:
+            _remove(draft)
+            draft.touch(mode=0o600, exist_ok=False)
+            _copy(file, draft)
+            _verify(draft, file, key)
+            _skip_seqs(draft)
+            sync(draft)
+            kept = _set_aside(database, now or datetime.now(UTC))
+            draft.replace(database)
+            sync(database.parent)
+        finally:
+            _remove(draft)
+    return kept
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Errors of the system and of SQLite as sentences."""
+    try:
+        yield
+    except OSError as error:
+        raise CopyError(f"{error.filename or file}: {error.strerror}") from error
+    except apsw.Error as error:
+        raise CopyError(f"{file}: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _draft(file: Path) -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        _remove(Path(name))
+
+
+def _remove(file: Path) -> None:
+    for suffix in ("", *_BESIDE):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """In one step, which is one moment of the source, so that a busy writer can't make it start
+    over again and again."""
+    with closing(open_to_read(source)) as old, closing(_open(target)) as new:
+        with new.backup("main", old, "main") as copying:
+            copying.step()
+        new.pragma("journal_mode", "delete")  # one file that needs nothing beside it
+    sync(target)
+
+
+def _open(file: Path) -> apsw.Connection:
+    db = apsw.Connection(str(file), flags=_WRITE)
+    db.pragma("journal_mode", "memory")
+    db.pragma("synchronous", "off")  # the caller syncs the whole once
+    return db
+
+
+def _verify(draft: Path, file: Path, key: ServerKey) -> None:
+    report = Report()
+    with closing(open_to_read(draft)) as db:
+        verify(db, key, report, lambda _origin, _text: None)
+    if report.found:
+        more = f" (and {report.found - 1} more)" if report.found > 1 else ""
+        raise CopyError(f"{file} is not restored: {report.findings[0]}{more}")
+
+
+def _skip_seqs(draft: Path) -> None:
+    """What was posted after the copy was made is lost, but its seqs were seen: none is given out
+    twice."""
+    with closing(_open(draft)) as db, db:
+        db.execute(
+            "UPDATE conversation SET ceiling = ? + max(ceiling, coalesce("
+            "(SELECT max(seq) FROM message WHERE conversation = conversation.id), 0))",
+            (SEQS_SKIPPED,),
+        )
+
+
+def _set_aside(database: Path, now: datetime) -> Path | None:
+    """A second name for the database that stands there; it keeps the first until it is replaced,
+    so that a crash never leaves the folder without one."""
+    if not database.exists():
+        return None
+    # Its log goes into it; where it is too damaged for that, the log is kept beside it.
+    with suppress(apsw.Error), closing(apsw.Connection(str(database), flags=_WRITE)) as db:
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    kept = database.with_name(f"{database.name}.before-{now:%Y%m%dT%H%M%S.%fZ}")
+    kept.hardlink_to(database)
+    for suffix in _BESIDE:
+        log = database.with_name(database.name + suffix)
+        if log.exists():
+            log.rename(kept.with_name(kept.name + suffix))
+    return kept

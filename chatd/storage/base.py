@@ -1,0 +1,34 @@
+"""What a store must do, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chatd.chat.changes import Change
+from chatd.chat.ports import Archive
+
+
+@dataclass(frozen=True, slots=True)
+class Highest:
+    """The highest ids that were given out."""
+
+    account: int
+    conversation: int
+    session: int
+
+
+class Store(Archive, Protocol):
+    """Reads are those of `Archive`; they see what was committed before."""
+
+    highest: Highest
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Keep all changes, in order, or none: on return they survive a power cut. `Unavailable`."""
+
+    async def tidy(self, now_ms: int) -> None:
+        """Throw away some of what has had its time; cheap, to be called now and then."""
+
+    async def aclose(self) -> None:
+        """Finish and close the files."""

@@ -1,0 +1,270 @@
+"""How rows become what the rules ask for. Runs in a reader's thread, on a connection of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import apsw
+
+from chatd.chat.model import ERASED, Account, Direct, Member, Room, Sent, SentIds, Session
+from chatd.chat.ports import StoredMessage, StoredRoom, StoredUnread
+from chatd.protocol.fields import RoleWord
+
+from .codec import Codec
+
+PAGE_BYTES_MAX = 262_144
+SENT_IDS_LOADED_MAX = 5_000
+
+_ROLES: tuple[RoleWord, ...] = ("member", "moderator", "owner")
+_ACCOUNT = "SELECT id, name_box, secret_box, level, version FROM account"
+_ROOM = (
+    "SELECT id, name_box, topic_box, private, history, level, ceiling,"
+    " (SELECT max(seq) FROM message WHERE conversation = conversation.id)"
+    " FROM conversation WHERE name_box IS NOT NULL"
+)
+_SESSION = (
+    "SELECT id, public_box, account, version, created_ms, used_ms, address_box, token_hash"
+    " FROM session"
+)
+
+
+class Reader:
+    """Reads through one connection; used by one thread at a time."""
+
+    def __init__(self, db: apsw.Connection, codec: Codec) -> None:
+        self._db = db
+        self._codec = codec
+
+    def close(self) -> None:
+        self._db.close()
+
+    def account_named(self, name: str) -> Account | None:
+        found = self._one(f"{_ACCOUNT} WHERE name_hash = ?", self._codec.user_hash(name))
+        return None if found is None else self._account(found, name)
+
+    def account(self, account: int) -> Account | None:
+        found = self._one(f"{_ACCOUNT} WHERE id = ?", account)
+        return None if found is None else self._account(found, None)
+
+    def _account(self, row: tuple[Any, ...], name: str | None) -> Account:
+        id_, name_box, secret_box, level, version = row
+        if name_box is None:
+            return Account(id_, name or ERASED, "", erased=True)
+        open_ = self._codec.open
+        account = Account(
+            id_,
+            open_("account.name", name_box, id_),
+            open_("account.secret", secret_box, id_),
+            level,
+            version,
+        )
+        for room in self._all(
+            "SELECT conversation FROM member WHERE account = ? AND role IS NOT NULL", id_
+        ):
+            account.rooms.add(room[0])
+        for other in self._all("SELECT blocked FROM block WHERE account = ?", id_):
+            account.blocked.add(other[0])
+        for room, by in self._all("SELECT room, by_box FROM invite WHERE account = ?", id_):
+            account.invites[room] = open_("invite.by", by, id_, room)
+        return account
+
+    def room_named(self, name: str) -> Room | None:
+        return self._room(self._one(f"{_ROOM} AND name_hash = ?", self._codec.room_hash(name)))
+
+    def room(self, room: int) -> Room | None:
+        return self._room(self._one(f"{_ROOM} AND id = ?", room))
+
+    def _room(self, row: tuple[Any, ...] | None) -> Room | None:
+        if row is None:
+            return None
+        id_, name, topic, private, history, level, ceiling, last = row
+        open_ = self._codec.open
+        room = Room(
+            id_,
+            last_seq=max(ceiling, last or 0),
+            ceiling=ceiling,
+            name=open_("conversation.name", name, id_),
+            topic=open_("conversation.topic", topic, id_) if topic else "",
+            private=bool(private),
+            history=bool(history),
+            level=level,
+        )
+        members = "SELECT account, role FROM member WHERE conversation = ? ORDER BY place"
+        room.members = {a: Member(_ROLES[role]) for a, role in self._all(members, id_)}
+        room.bans = {a for (a,) in self._all("SELECT account FROM ban WHERE room = ?", id_)}
+        return room
+
+    def direct(self, low: int, high: int) -> Direct | None:
+        row = self._one(
+            "SELECT id, ceiling, (SELECT max(seq) FROM message"
+            " WHERE conversation = conversation.id) FROM conversation WHERE name_hash = ?",
+            self._codec.direct_hash(low, high),
+        )
+        if row is None:
+            return None
+        id_, ceiling, last = row
+        return Direct(id_, max(ceiling, last or 0), ceiling, low=low, high=high)
+
+    def session(self, token_hash: bytes) -> Session | None:
+        return self._session(self._one(f"{_SESSION} WHERE token_hash = ?", token_hash))
+
+    def session_listed(self, account: int, public_id: str) -> Session | None:
+        tag = self._codec.session_tag(account, public_id)
+        sql = f"{_SESSION} WHERE account = ? AND public_tag = ?"
+        return self._session(self._one(sql, account, tag))
+
+    def sessions(self, account: int, after: int, limit: int) -> list[Session]:
+        sql = f"{_SESSION} WHERE account = ? AND id > ? ORDER BY id LIMIT ?"
+        found = [self._session(row) for row in self._all(sql, account, after, limit)]
+        return [session for session in found if session is not None]
+
+    def _session(self, row: tuple[Any, ...] | None) -> Session | None:
+        if row is None:
+            return None
+        id_, public, account, version, created_ms, used_ms, address, token_hash = row
+        user = self.names([account]).get(account, ERASED)
+        return Session(
+            id_,
+            self._codec.open("session.public", public, id_),
+            account,
+            user,
+            version,
+            created_ms,
+            used_ms,
+            self._codec.open("session.address", address, id_),
+            token_hash,
+        )
+
+    def sent_ids(self, account: int) -> SentIds:
+        sql = "SELECT time_ms, sent_box FROM sent WHERE account = ? LIMIT ?"
+        rows = list(self._all(sql, account, SENT_IDS_LOADED_MAX))
+        ids = SentIds(account, complete=len(rows) < SENT_IDS_LOADED_MAX)
+        for time_ms, box in rows:
+            client_id, sent = self._codec.open_sent(account, time_ms, box)
+            ids.known[client_id] = sent
+        return ids
+
+    def sent(self, account: int, client_id: str) -> Sent | None:
+        row = self._one(
+            "SELECT time_ms, sent_box FROM sent WHERE account = ? AND id_tag = ?",
+            account,
+            self._codec.sent_tag(account, client_id),
+        )
+        return None if row is None else self._codec.open_sent(account, *row)[1]
+
+    def history_start(self, conversation: int, before: int, limit: int) -> int:
+        row = self._one(
+            "SELECT min(seq) FROM (SELECT seq FROM message WHERE conversation = ? AND seq < ?"
+            " ORDER BY seq DESC LIMIT ?)",
+            conversation,
+            before,
+            limit,
+        )
+        return (row and row[0]) or 0
+
+    def history(
+        self, conversation: int, after: int, before: int, limit: int
+    ) -> list[StoredMessage]:
+        rows = self._all(
+            "SELECT seq, time_ms, body_box FROM message"
+            " WHERE conversation = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+            conversation,
+            after,
+            before,
+            limit,
+        )
+        opened: list[tuple[int, int, int, str]] = []
+        page_bytes = 0
+        for seq, time_ms, box in rows:
+            sender, text = self._codec.open_message(conversation, seq, time_ms, box)
+            opened.append((seq, time_ms, sender, text))
+            page_bytes += len(box)
+            if page_bytes > PAGE_BYTES_MAX:
+                break
+        names = self.names({sender for _, _, sender, _ in opened})
+        return [StoredMessage(q, t, names.get(s, ERASED), text) for q, t, s, text in opened]
+
+    def unread(self, account: int) -> list[StoredUnread]:
+        found = []
+        for conversation, seen, name, label in self._all(
+            "SELECT m.conversation, m.seen, c.name_box, m.label_box FROM member m"
+            " JOIN conversation c ON c.id = m.conversation WHERE m.account = ?",
+            account,
+        ):
+            row = self._one(
+                "SELECT count(*), min(seq), max(seq) FROM message"
+                " WHERE conversation = ? AND seq > ? AND sender_tag <> ?",
+                conversation,
+                seen,
+                self._codec.sender_tag(conversation, account),
+            )
+            if row is not None and row[0]:
+                found.append(StoredUnread(self._label(conversation, account, name, label), *row))
+        return sorted(found, key=lambda unread: unread.conversation)
+
+    def _label(self, conversation: int, account: int, name: Any, label: Any) -> str:
+        if name is not None:
+            return self._codec.open("conversation.name", name, conversation)
+        return self._codec.open("member.label", label, conversation, account)
+
+    def invites(self, account: int) -> list[tuple[str, str]]:
+        rows = self._all(
+            "SELECT i.room, i.by_box, c.name_box FROM invite i"
+            " JOIN conversation c ON c.id = i.room WHERE i.account = ?",
+            account,
+        )
+        open_ = self._codec.open
+        return [
+            (open_("conversation.name", name, room), open_("invite.by", by, account, room))
+            for room, by, name in rows
+        ]
+
+    def rooms(self, account: int, level: int, after: int, limit: int) -> list[StoredRoom]:
+        rows = self._all(
+            "SELECT c.id, c.name_box, c.topic_box, m.account IS NOT NULL,"
+            " (SELECT count(*) FROM member WHERE conversation = c.id) FROM conversation c"
+            " LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
+            " WHERE c.id > ? AND c.name_box IS NOT NULL"
+            " AND (m.account IS NOT NULL OR (NOT c.private AND c.level <= ?))"
+            " ORDER BY c.id LIMIT ?",
+            account,
+            after,
+            level,
+            limit,
+        )
+        open_ = self._codec.open
+        return [
+            StoredRoom(
+                id_,
+                open_("conversation.name", name, id_),
+                open_("conversation.topic", topic, id_) if topic else "",
+                members,
+                bool(joined),
+            )
+            for id_, name, topic, joined, members in rows
+        ]
+
+    def names(self, accounts: Iterable[int]) -> dict[int, str]:
+        found = {}
+        for account in accounts:
+            row = self._one("SELECT name_box FROM account WHERE id = ?", account)
+            if row is not None and row[0] is not None:
+                found[account] = self._codec.open("account.name", row[0], account)
+        return found
+
+    def highest(self) -> tuple[int, int, int]:
+        """The highest ids of accounts, conversations (messages of gone rooms too) and sessions."""
+        row = self._one(
+            "SELECT (SELECT max(id) FROM account), max((SELECT coalesce(max(id), 0) FROM"
+            " conversation), (SELECT coalesce(max(conversation), 0) FROM doomed)),"
+            " (SELECT max(id) FROM session)"
+        )
+        assert row is not None
+        return row[0] or 0, row[1] or 0, row[2] or 0
+
+    def _one(self, sql: str, *bindings: Any) -> tuple[Any, ...] | None:
+        return self._db.execute(sql, bindings).fetchone()
+
+    def _all(self, sql: str, *bindings: Any) -> Iterable[tuple[Any, ...]]:
+        return self._db.execute(sql, bindings)

@@ -1,0 +1,97 @@
+-- The database of chatd. Columns hold integers and blobs only: ids, times (ms since 1970) and flags
+-- in the clear; what a person chose or wrote either as a keyed hash (…_hash, …_tag: to find it) or
+-- in a box (…_box: AES-256-GCM under a key derived from the server key, the row's identity as
+-- associated data, so that rows cannot be swapped). See codec.py for what is in each box.
+
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY,
+    name_hash BLOB NOT NULL UNIQUE,  -- stays when the account is erased: the name stays taken
+    name_box BLOB,                   -- NULL: erased
+    secret_box BLOB,                 -- argon2id hash; NULL: erased
+    level INTEGER NOT NULL DEFAULT 0,
+    version INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY,
+    public_tag BLOB NOT NULL,        -- finds (account, public id)
+    public_box BLOB NOT NULL,
+    account INTEGER NOT NULL REFERENCES account (id),
+    version INTEGER NOT NULL,        -- of the account, when the session was made or kept
+    token_hash BLOB NOT NULL UNIQUE, -- SHA-256 of 32 random bytes
+    created_ms INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL,
+    address_box BLOB NOT NULL
+) STRICT;
+CREATE INDEX session_by_account ON session (account, id);
+
+-- Rooms and direct conversations. No seq up to `ceiling` is ever given out again.
+CREATE TABLE conversation (
+    id INTEGER PRIMARY KEY,
+    name_hash BLOB NOT NULL UNIQUE,  -- of the room's name, or of the two accounts
+    name_box BLOB,                   -- NULL: direct
+    topic_box BLOB,                  -- NULL: none
+    private INTEGER NOT NULL DEFAULT 0,
+    history INTEGER NOT NULL DEFAULT 1,
+    level INTEGER NOT NULL DEFAULT 0,
+    ceiling INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+-- Who takes part, with what they have seen. role: 0 member, 1 moderator, 2 owner, NULL in a direct
+-- conversation, where label_box names the other side.
+CREATE TABLE member (
+    conversation INTEGER NOT NULL REFERENCES conversation (id),
+    account INTEGER NOT NULL REFERENCES account (id),
+    place INTEGER NOT NULL,          -- grows with every joining: the longest-standing come first
+    role INTEGER,
+    seen INTEGER NOT NULL,
+    label_box BLOB,
+    PRIMARY KEY (conversation, account)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX member_by_account ON member (account, conversation);
+
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    conversation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    sender_tag BLOB NOT NULL,        -- 8 bytes: the sender within this conversation
+    time_ms INTEGER NOT NULL,
+    body_box BLOB NOT NULL           -- sender and text
+) STRICT;
+-- Covers counting what is unread.
+CREATE UNIQUE INDEX message_by_seq ON message (conversation, seq, sender_tag);
+
+-- What SEND ids stand for.
+CREATE TABLE sent (
+    account INTEGER NOT NULL,
+    id_tag BLOB NOT NULL,
+    time_ms INTEGER NOT NULL,
+    sent_box BLOB NOT NULL,          -- id, digest of the text, conversation, seq
+    PRIMARY KEY (account, id_tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sent_by_time ON sent (time_ms);
+
+CREATE TABLE ban (
+    room INTEGER NOT NULL REFERENCES conversation (id),
+    account INTEGER NOT NULL REFERENCES account (id),
+    PRIMARY KEY (room, account)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE invite (
+    account INTEGER NOT NULL REFERENCES account (id),
+    room INTEGER NOT NULL REFERENCES conversation (id),
+    by_box BLOB NOT NULL,
+    PRIMARY KEY (account, room)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invite_by_room ON invite (room);
+
+CREATE TABLE block (
+    account INTEGER NOT NULL REFERENCES account (id),
+    blocked INTEGER NOT NULL REFERENCES account (id),
+    PRIMARY KEY (account, blocked)
+) STRICT, WITHOUT ROWID;
+
+-- Rooms that are gone: their messages are deleted bit by bit.
+CREATE TABLE doomed (conversation INTEGER PRIMARY KEY) STRICT;

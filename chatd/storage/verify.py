@@ -1,0 +1,166 @@
+"""Every row of the database: that its boxes open, its hashes fit, and its columns hold no text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+
+from chatd.security.boxes import OVERHEAD_BYTES, BoxError
+
+from .codec import SENDER_TAG_BYTES, Codec
+from .findings import Report
+from .tables import Row, Table, fresh, pages, shape, tables
+
+SIZES_BYTES = {
+    "name_hash": 32,
+    "token_hash": 32,
+    "public_tag": 16,
+    "id_tag": 16,
+    "sender_tag": SENDER_TAG_BYTES,
+}
+
+Known = Callable[[str, str], None]
+"""Takes where a text stands, such as `the name of account 3`, and the text."""
+
+
+class Verifier:
+    """Goes through all rows and tells `known` every text that it could open."""
+
+    def __init__(self, db: apsw.Connection, codec: Codec, report: Report, known: Known) -> None:
+        self._db = db
+        self._codec = codec
+        self._report = report
+        self._known = known
+
+    def run(self) -> None:
+        """Verify all tables; in another schema than ours nothing but that is found."""
+        if shape(self._db) != shape(fresh()):
+            self._report.add("the database: its tables and columns are not those of this version")
+            return
+        for table in tables(self._db):
+            verify = VERIFY[table.name]
+            self._report.rows[table.name] = 0
+            for page in pages(self._db, table):
+                self._report.rows[table.name] += len(page)
+                for row in page:
+                    place = table.place(row)
+                    self._types(table, row, place)
+                    verify(self, row, place)
+
+    def _types(self, table: Table, row: Row, place: str) -> None:
+        for column in table.columns:
+            value = row[column]
+            if isinstance(value, bytes):
+                size = SIZES_BYTES.get(column)
+                if len(value) < OVERHEAD_BYTES if size is None else len(value) != size:
+                    self._report.add(f"{place}: {column} has the wrong size")
+            elif not (value is None or isinstance(value, int)):
+                self._report.add(f"{place}: {column} holds neither a number nor a blob")
+
+    def _open(self, place: str, column: str, boxed: object, *row: int) -> str | None:
+        """The text in a box, of `account.name` say; None where there is none or it stays shut."""
+        if boxed is None:
+            return None
+        what = column.rpartition(".")[2]
+        return self._opened(place, what, lambda: self._codec.open(column, _blob(boxed), *row))
+
+    def _opened(self, place: str, what: str, opening: Callable[[], str]) -> str | None:
+        self._report.boxes += 1
+        try:
+            text = opening()
+        except (BoxError, ValueError):
+            self._report.add(f"{place}: the box of its {what} does not open with this server key")
+            return None
+        self._known(f"the {what} of {place}", text)
+        return text
+
+    def _fits(self, place: str, column: str, found: object, expected: bytes) -> None:
+        if found != expected:
+            self._report.add(f"{place}: {column} does not fit what it stands for")
+
+    def _account(self, row: Row, place: str) -> None:
+        name = self._open(place, "account.name", row["name_box"], row["id"])
+        self._open(place, "account.secret", row["secret_box"], row["id"])
+        if name is not None:
+            self._fits(place, "name_hash", row["name_hash"], self._codec.user_hash(name))
+        if (row["name_box"] is None) != (row["secret_box"] is None):
+            self._report.add(f"{place}: erased only by half")
+
+    def _session(self, row: Row, place: str) -> None:
+        public = self._open(place, "session.public", row["public_box"], row["id"])
+        self._open(place, "session.address", row["address_box"], row["id"])
+        if public is not None:
+            tag = self._codec.session_tag(row["account"], public)
+            self._fits(place, "public_tag", row["public_tag"], tag)
+
+    def _conversation(self, row: Row, place: str) -> None:
+        name = self._open(place, "conversation.name", row["name_box"], row["id"])
+        self._open(place, "conversation.topic", row["topic_box"], row["id"])
+        if name is not None:
+            self._fits(place, "name_hash", row["name_hash"], self._codec.room_hash(name))
+
+    def _member(self, row: Row, place: str) -> None:
+        conversation, me = row["conversation"], row["account"]
+        label = self._open(place, "member.label", row["label_box"], conversation, me)
+        if label is None:
+            return
+        other = self._db.execute(
+            "SELECT id FROM account WHERE name_hash = ?", (self._codec.user_hash(label),)
+        ).get
+        if other is None:
+            self._report.add(f"{place}: its label names no account")
+        else:
+            pair = self._codec.direct_hash(min(me, other), max(me, other))
+            found = self._db.execute(
+                "SELECT name_hash FROM conversation WHERE id = ?", (conversation,)
+            ).get
+            self._fits(f"conversation {conversation}", "name_hash", found, pair)
+
+    def _message(self, row: Row, place: str) -> None:
+        conversation, boxed = row["conversation"], row["body_box"]
+        senders: list[int] = []
+
+        def opening() -> str:
+            where = conversation, row["seq"], row["time_ms"]
+            sender, text = self._codec.open_message(*where, _blob(boxed))
+            senders.append(sender)
+            return text
+
+        if self._opened(place, "text", opening) is not None:
+            tag = self._codec.sender_tag(conversation, senders[0])
+            self._fits(place, "sender_tag", row["sender_tag"], tag)
+
+    def _sent(self, row: Row, place: str) -> None:
+        account, time_ms, boxed = row["account"], row["time_ms"], row["sent_box"]
+        client_id = self._opened(
+            place, "id", lambda: self._codec.open_sent(account, time_ms, _blob(boxed))[0]
+        )
+        if client_id is not None:
+            self._fits(place, "id_tag", row["id_tag"], self._codec.sent_tag(account, client_id))
+
+    def _invite(self, row: Row, place: str) -> None:
+        self._open(place, "invite.by", row["by_box"], row["account"], row["room"])
+
+    def _numbers(self, row: Row, place: str) -> None:
+        """A table of numbers: the types are all there is to verify."""
+
+
+def _blob(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise BoxError("not a blob")
+    return value
+
+
+VERIFY: dict[str, Callable[[Verifier, Row, str], None]] = {
+    "account": Verifier._account,
+    "session": Verifier._session,
+    "conversation": Verifier._conversation,
+    "member": Verifier._member,
+    "message": Verifier._message,
+    "sent": Verifier._sent,
+    "ban": Verifier._numbers,
+    "invite": Verifier._invite,
+    "block": Verifier._numbers,
+    "doomed": Verifier._numbers,
+}
