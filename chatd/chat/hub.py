@@ -1,4 +1,4 @@
-"""Who is connected, and who hears what: the published state, which only the ledger's releases change."""
+"""Who is connected, and who hears what: the published state, changed only by releases."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ class Hub:
             if client is not but:
                 client.deliver(lines, conversation, seq)
 
-    def end(self, account: int, sentence: str, session: int | None = None, keep: int | None = None) -> None:
+    def end(
+        self, account: int, sentence: str, session: int | None = None, keep: int | None = None
+    ) -> None:
         """Close the account's connections: those of `session`, or all but those of `keep`."""
         for client in self.clients(account):
             held = client.session.id if client.session is not None else None

@@ -45,10 +45,11 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Effect:
-    """Something that follows once the batch is on disk."""
+    """Something that follows once the batch is on disk; `anyway`: also if it is not."""
 
     act: Callable[..., None]
     arguments: tuple[Any, ...]
+    anyway: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -72,9 +73,7 @@ class Post:
         return f"{self.verb}|SUCCESS|{self.message.seq}|{self.time}\n".encode()
 
     def line(self, conversation: str) -> bytes:
-        return message_line(
-            conversation, self.message.seq, self.time, self.name, self.message.text
-        )
+        return message_line(conversation, self.message.seq, self.time, self.name, self.message.text)
 
     def fail(self) -> None:
         self.client.pending -= 1
@@ -86,12 +85,14 @@ Entry = Answer | Effect | Post
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Changes to be stored together, and what follows. `bytes` is a rough size."""
+    """Changes to be stored together, and what follows. `bytes` is a rough size; `decisions` grows
+    with all that must not happen unless it is stored."""
 
     changes: list[Change] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     touched: list[Any] = field(default_factory=list)
     bytes: int = 0
+    decisions: int = 0
 
 
 class Ledger:
@@ -109,11 +110,12 @@ class Ledger:
 
     def mark(self) -> tuple[int, int]:
         """Where the open batch stands now, to be given to `answer`."""
-        return len(self._open.changes), len(self._open.entries)
+        return self._open.decisions, len(self._open.entries)
 
     def store(self, change: Change, *touched: Any) -> None:
         """Ask for a change; what it touches stays in memory until it is stored."""
         self._open.changes.append(change)
+        self._open.decisions += 1
         self._open.bytes += 100
         self.touch(*touched)
         self._wake()
@@ -127,6 +129,12 @@ class Ledger:
     def then(self, act: Callable[..., None], *arguments: Any) -> None:
         """Call `act` once all before it is stored."""
         self._open.entries.append(Effect(act, arguments))
+        self._open.decisions += 1
+        self._wake()
+
+    def anyway(self, act: Callable[..., None], *arguments: Any) -> None:
+        """Call `act` once all before it is stored, or has failed."""
+        self._open.entries.append(Effect(act, arguments, anyway=True))
         self._wake()
 
     def post(self, post: Post, stored: bool = True) -> None:
@@ -150,8 +158,8 @@ class Ledger:
     ) -> None:
         """Write a reply: at once, or where the request changed something (since `mark`) or earlier
         replies wait, in its turn: before the effects of its own request."""
-        changed = self.mark() != mark
-        if not changed and not client.pending:
+        changed = self._open.decisions != mark[0]
+        if not changed and not client.pending and len(self._open.entries) == mark[1]:
             client.put(line)
             return
         client.pending += 1
@@ -195,6 +203,8 @@ class Ledger:
         for entry in entries:
             if not isinstance(entry, Effect):
                 entry.fail()
+            elif entry.anyway:
+                entry.act(*entry.arguments)
 
     def publish(self, post: Post) -> None:
         """Show a message that need not be stored, at once."""

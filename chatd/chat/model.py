@@ -82,7 +82,7 @@ class Room(Conversation):
         return account.id not in self.members and (self.private or account.level < self.level)
 
     def heir(self) -> int | None:
-        """The account that becomes owner if there is none: longest-standing moderator, else member."""
+        """Who becomes owner where nobody is: the longest-standing moderator, else member."""
         roles = {member.role for member in self.members.values()}
         if not roles or "owner" in roles:
             return None

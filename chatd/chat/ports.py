@@ -27,7 +27,7 @@ class Client(Protocol):
         """Write a reply of its own, or an event that must not be lost."""
 
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
-        """Write events of a conversation, the first at `seq`; a reader who is too slow misses them."""
+        """Write events of a conversation, the first at `seq`; who reads too slowly misses them."""
 
     def goodbye(self, code: Code, sentence: str) -> None:
         """Say `*BYE`, then close."""

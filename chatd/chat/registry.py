@@ -2,8 +2,8 @@
 
 A handler is one of three. `def` for what cannot wait: it returns the reply (for a Listing, all
 items; None where the ledger will answer). `async def` for what must wait: it waits, then returns a
-`Decision`, which judges and changes without waiting and returns the reply. An asynchronous generator
-of chunks of items for a Listing that is read from disk.
+`Decision`, which judges and changes without waiting and returns the reply. An asynchronous
+generator of chunks of items for a Listing that is read from disk.
 """
 
 from __future__ import annotations

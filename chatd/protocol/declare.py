@@ -136,7 +136,7 @@ def _shape(cls: type) -> Shape:
 def _declare(cls: type[D]) -> type[D]:
     made = dataclass(frozen=True, slots=True, repr=False)(cls)
     made.shape = _shape(made)
-    made.doc = (made.__doc__ or "").split("\n")[0]
+    made.doc = " ".join((made.__doc__ or "").split())
     return made
 
 
@@ -147,9 +147,7 @@ def reply(cls: type[D]) -> type[D]:
 
 
 @dataclass_transform(frozen_default=True)
-def command(
-    needs: Needs, reply: type[Reply], *errors: Code
-) -> Callable[[type[D]], type[D]]:
+def command(needs: Needs, reply: type[Reply], *errors: Code) -> Callable[[type[D]], type[D]]:
     """Declare a command: the verb is the class's name in capitals, the doc line its docstring."""
 
     def declare(cls: type[D]) -> type[D]:

@@ -38,7 +38,8 @@ class MemberJoined(Event):
 
 @event("LEFT")
 class MemberLeft(Event):
-    """to the members and to the user it names; `by` is the user after LEAVE; after BAN the reason is `banned`"""
+    """to the members and to the user it names; after LEAVE `by` is the user and the reason empty,
+    after BAN the reason is `banned`"""
 
     room: Room
     user: User
@@ -75,7 +76,8 @@ class UnreadSince(Event):
 
 @event("LAG")
 class Lag(Event):
-    """this connection read too slowly: what followed seq in this conversation was not sent to it; HISTORY has it"""
+    """this connection read too slowly: what followed seq in this conversation was not sent to it,
+    HISTORY has it; delivery goes on live with the next new message"""
 
     conversation: Conversation
     seq: Seq

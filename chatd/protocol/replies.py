@@ -117,7 +117,9 @@ class MemberItem(Reply):
 
     user: User
     role: Role
-    online: Annotated[bool, Kind("online or offline", "online".__eq__, lambda on: "online" if on else "offline")]
+    online: Annotated[
+        bool, Kind("online or offline", "online".__eq__, lambda on: "online" if on else "offline")
+    ]
 
 
 @reply

@@ -9,6 +9,7 @@ from typing import Any
 from . import commands, events  # noqa: F401  (declares them)
 from .declare import COMMANDS, EVENTS, Declared, Event, Reply, Request, read_fields, write_fields
 from .errors import ChatError, Code
+from .fields import escape_rest, unescape
 
 UNTOLD = "ERROR"
 """The verb that answers what cannot be told to belong to a verb."""
@@ -23,9 +24,9 @@ class Refused(ChatError):
 
 
 def read_request(line: str) -> Request:
-    """A client's line (without its LF) as a command. Raises Refused: UNKNOWN_VERB, BAD_FIELD, TOO_BIG."""
+    """A client's line, without its LF. Raises Refused: UNKNOWN_VERB, BAD_FIELD, TOO_BIG."""
     verb, bar, rest = line.partition("|")
-    cls = COMMANDS.get(verb) or COMMANDS.get(verb.upper())
+    cls = COMMANDS.get(verb.upper() if verb.isascii() else verb)
     if cls is None:
         raise Refused(UNTOLD, ChatError(Code.UNKNOWN_VERB, "There is no such command; try HELP."))
     try:
@@ -56,7 +57,7 @@ def write_count(verb: str, count: int) -> bytes:
 
 def write_failure(verb: str, error: ChatError) -> bytes:
     """The final line of a request that was refused."""
-    return _line(verb, "FAILURE", error.code, error.sentence)
+    return _line(verb, "FAILURE", error.code, escape_rest(error.sentence))
 
 
 def write_event(event: Event) -> bytes:
@@ -79,7 +80,7 @@ class Answer:
     def error(self) -> ChatError:
         """What a FAILURE says."""
         code, _, sentence = (self.rest or "").partition("|")
-        return ChatError(_code(code), sentence)
+        return ChatError(_code(code), unescape(sentence))
 
 
 def read_answer(line: str) -> Answer:

@@ -49,7 +49,7 @@ def mistakable(name: str) -> str | None:
         return None
     if any(scripts <= together for together in _USED_TOGETHER):
         return _mistakable_kana(letters) if len(scripts) > 1 or _LONG_VOWEL in letters else None
-    if len(scripts) > 1 and is_dangerous("".join(letters)):
+    if is_dangerous("".join(letters)):
         return f"mixes {_listed(scripts)} letters that look like others; write it in one script"
     return None
 

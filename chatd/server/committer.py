@@ -34,21 +34,32 @@ class Committer:
         self._alarm = alarm
         self._settled: dict[Connection, trio.Event] = {}
         self._freed: trio.Event | None = None
-        self.idle = True
+        self._poisoned = False
+        self._idle = True
         reactor.may_read = self._may_read
 
     async def run(self) -> None:
         """Commit and release, for ever."""
         while True:
             await self._alarm.wait()
-            self.idle = False
+            self._idle = False
             while (batch := self._chat.ledger.take()) is not None:
                 if self._freed is not None:
                     self._freed.set()
                 await self._commit(batch)
                 self._wake_settled()
                 await self._reactor.flush()
-            self.idle = True
+            self._idle = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is on its way to disk."""
+        return not self._idle or self._chat.ledger.size[0] > 0
+
+    def poison(self) -> None:
+        """The open batch may hold half a request: it must fail, and memory be read anew."""
+        self._poisoned = True
+        self._chat.ledger.anyway(lambda: None)
 
     async def settled(self, connection: Connection) -> None:
         """Wait until all that a connection has changed is stored, or has failed."""
@@ -58,6 +69,9 @@ class Committer:
     async def _commit(self, batch: Batch) -> None:
         ledger = self._chat.ledger
         try:
+            if self._poisoned:
+                self._poisoned = False
+                raise Unavailable("a request failed half-way")
             if batch.changes:
                 await self._store.commit(batch.changes)
         except Unavailable as error:

@@ -1,4 +1,4 @@
-"""One connection: its socket, its place in life (`protocol.lifecycle`), and what waits in and out."""
+"""One connection: its socket, its place in life (`lifecycle`), and what waits in and out."""
 
 from __future__ import annotations
 
@@ -80,6 +80,11 @@ class Connection:
     def alive(self) -> bool:
         """Whether it may still be told something."""
         return self.state in _LIVE
+
+    @property
+    def held(self) -> bool:
+        """Whether its requests wait: for one that is under way, or for its replies to leave."""
+        return self.busy or self.choked
 
     def put(self, line: bytes) -> None:
         if self.state in _LIVE:

@@ -110,6 +110,11 @@ class Dispatcher:
         except ChatError as error:
             self._ledger.answer(connection, request.verb, write_failure(request.verb, error), mark)
             return
+        except Miss:
+            raise
+        except Exception:  # noqa: BLE001
+            self._broken(connection, request)
+            return
         if reply is None:
             return
         undo = None
@@ -128,6 +133,8 @@ class Dispatcher:
         except Unavailable as error:
             _log.warning("request failed", verb=request.verb, problem=str(error))
             self._answer(connection, request.verb, write_failure(request.verb, UNAVAILABLE))
+        except Exception:  # noqa: BLE001
+            self._broken(connection, request)
         connection.busy = False
         connection.quiet_since_seconds = self._reactor.now()
         self._reactor.go_on_later(connection)
@@ -165,6 +172,13 @@ class Dispatcher:
                 connection.put(lines)
         except Unavailable as error:
             _log.warning("unread messages not announced", problem=str(error))
+
+    def _broken(self, connection: Connection, request: Request) -> None:
+        """A defect of ours: one request fails, and with it what may hang together with it; the
+        server goes on, with memory read anew from disk."""
+        _log.exception("request broke", verb=request.verb)
+        self._committer.poison()
+        self._answer(connection, request.verb, write_failure(request.verb, UNAVAILABLE))
 
     def _answer(self, connection: Connection, verb: str, line: bytes) -> None:
         self._ledger.answer(connection, verb, line, self._ledger.mark())

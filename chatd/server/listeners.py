@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -67,7 +66,7 @@ def listen_unix(path: Path) -> Iterator[socket.socket]:
     try:
         _remove_stale(path)
         sock.bind(str(path))
-        os.chmod(path, 0o600)
+        path.chmod(0o600)
         sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError as error:

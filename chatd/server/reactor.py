@@ -156,16 +156,20 @@ class Reactor:
 
     def _go_on(self, connection: Connection) -> None:
         """Carry out some of a connection's lines, reading more where there are none."""
-        state = connection.state
-        if state in (State.CLOSING, State.LINGERING):
+        if connection.state in (State.CLOSING, State.LINGERING):
             self._discard(connection)
-        if connection.busy or connection.choked or connection.state is not state:
             return
-        if state in (State.OPEN, State.LOST) and not connection.lines and connection.readable:
+        if connection.state is State.CLOSED or connection.held:
+            return
+        if connection.readable and not connection.lines:
             self._read(connection)
         if connection.lines:
             self.carry_on(connection)
-        if connection.busy or connection.choked:
+        self._go_on_further(connection)
+
+    def _go_on_further(self, connection: Connection) -> None:
+        """Some lines were carried out: take the next in another turn, or see whether it was all."""
+        if connection.held:
             return
         if connection.lines or (connection.readable and self.reading):
             self._ready.append(connection)
@@ -195,7 +199,7 @@ class Reactor:
         if connection.state is State.LOST:
             self.close(connection)
         elif connection.pending:
-            self.chat.ledger.then(connection.goodbye, Code.EOF, "You ended your input. Goodbye.")
+            self.chat.ledger.anyway(connection.goodbye, Code.EOF, "You ended your input. Goodbye.")
         else:
             connection.goodbye(Code.EOF, "You ended your input. Goodbye.")
 

@@ -43,6 +43,7 @@ SPARE_DESCRIPTORS = 64
 ADDRESSES_KEPT_MAX = 100_000
 ACCEPT_PAUSE_SECONDS = 1
 LINGER_SECONDS_MAX = 0.5
+POLL_SECONDS = 0.01  # only while stopping: many things may still be under way
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from another; messages wait for no longer."""
 
@@ -110,6 +111,10 @@ class Server:
         self.doors.connections_max = settings.connections_max
         _log.info("settings reloaded")
 
+    def _under_way(self) -> bool:
+        connections = self.reactor.connections.values()
+        return self.committer.busy or any(c.busy or c.lines for c in connections)
+
     async def _stop(self) -> None:
         """Let nobody in, finish what has been read, store it, say goodbye."""
         _log.info("stopping")
@@ -117,14 +122,14 @@ class Server:
         self.reactor.reading = False
         connections = self.reactor.connections
         with trio.move_on_after(self.settings.shutdown_seconds_max * 0.6):
-            while not self.committer.idle or any(c.busy or c.lines for c in connections.values()):
-                await trio.sleep(0.01)
+            while self._under_way():  # noqa: ASYNC110
+                await trio.sleep(POLL_SECONDS)
         for connection in list(connections.values()):
             connection.goodbye(Code.SHUTDOWN, "The server stops; connect again in a moment.")
         await self.reactor.flush()
         with trio.move_on_after(LINGER_SECONDS_MAX):
-            while connections:
-                await trio.sleep(0.01)
+            while connections or self.committer.busy:  # noqa: ASYNC110
+                await trio.sleep(POLL_SECONDS)
 
 
 async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
@@ -245,9 +250,10 @@ def _announce(doors: Doors) -> None:
         name = sock.getsockname()
         if isinstance(name, tuple):
             host = f"[{name[0]}]" if ":" in name[0] else name[0]
-            print(f"chatd listens on {host}:{name[1]}")
+            print(f"chatd listens on {host}:{name[1]}")  # noqa: T201
             hellos.append(f"nc {name[0]} {name[1]}")
         else:
-            print(f"chatd listens on unix:{name}")
+            print(f"chatd listens on unix:{name}")  # noqa: T201
             hellos.append(f"nc -U {name}")
-    print(f"Say hello: {hellos[0]}   then type REGISTER|name|password, or HELP", flush=True)
+    hello = f"Say hello: {hellos[0]}   then type REGISTER|name|password, or HELP"
+    print(hello, flush=True)  # noqa: T201

@@ -27,7 +27,7 @@ LINGER_SECONDS_MAX = 2
 GOODBYE_SECONDS_MAX = 10
 UNANSWERED_SECONDS_MAX = 90
 PEERS_PER_YIELD = 500
-_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
 
 _TCP_INFO = struct.Struct("=8B5I")  # linux/tcp.h, struct tcp_info, as far as we read it
 _RETRANSMITS, _UNACKED = 2, 8 + 4
@@ -101,7 +101,7 @@ class Sweeper:
             now_ms = self.chat.clock.now_ms()
             for connection in self.reactor.connections.values():
                 session = connection.session
-                if session is not None and now_ms - session.used_ms > _DAY_MS:
+                if session is not None and now_ms - session.used_ms > _HOUR_MS:
                     session.used_ms = now_ms
                     self.chat.ledger.store(SessionUsed(session.id, connection.address, now_ms))
 

@@ -138,7 +138,7 @@ def _set_aside(database: Path, now: datetime) -> Path | None:
         return None
     # Its log goes into it; where it is too damaged for that, the log is kept beside it.
     with suppress(apsw.Error), closing(apsw.Connection(str(database), flags=_WRITE)) as db:
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        db.pragma("journal_mode", "delete")
     kept = database.with_name(f"{database.name}.before-{now:%Y%m%dT%H%M%S.%fZ}")
     kept.hardlink_to(database)
     for suffix in _BESIDE:

@@ -25,7 +25,7 @@ class Store(Archive, Protocol):
     highest: Highest
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Keep all changes, in order, or none: on return they survive a power cut. `Unavailable`."""
+        """Keep all changes, in order, or none; then they survive a power cut. `Unavailable`."""
 
     async def tidy(self, now_ms: int) -> None:
         """Throw away some of what has had its time; cheap, to be called now and then."""

@@ -51,7 +51,9 @@ class Codec:
         """What `seal` sealed. BoxError where it is not that."""
         return self._rows.open(boxed, _identity(column, row)).decode()
 
-    def seal_message(self, conversation: int, seq: int, time_ms: int, sender: int, text: str) -> bytes:
+    def seal_message(
+        self, conversation: int, seq: int, time_ms: int, sender: int, text: str
+    ) -> bytes:
         plain = _ID.pack(sender) + text.encode()
         return self.conversation_box(conversation).seal(
             plain, _MESSAGE.pack(conversation, seq, time_ms)

@@ -80,9 +80,7 @@ class SqliteStore:
 
     async def commit(self, changes: Sequence[Change]) -> None:
         try:
-            await trio.to_thread.run_sync(
-                self._writer.write, changes, limiter=self._write_limit
-            )
+            await trio.to_thread.run_sync(self._writer.write, changes, limiter=self._write_limit)
         except apsw.Error as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
 
@@ -173,7 +171,8 @@ class SqliteStore:
     def _delete_messages(self, conversation: int) -> None:
         db = self._db
         db.execute(
-            "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE conversation = ? LIMIT ?)",
+            "DELETE FROM message WHERE id IN"
+            " (SELECT id FROM message WHERE conversation = ? LIMIT ?)",
             (conversation, DOOMED_ROWS_MAX),
         )
         if db.changes() < DOOMED_ROWS_MAX:

@@ -13,7 +13,8 @@ from chatd.chat.model import RANK, Sent
 
 from .codec import Codec
 
-Rows = list[tuple[Any, ...]]
+Row = tuple[str, tuple[Any, ...]]
+Rows = list[Row]
 
 _MESSAGE = (
     "INSERT INTO message (conversation, seq, sender_tag, time_ms, body_box) VALUES (?, ?, ?, ?, ?)"
@@ -30,7 +31,7 @@ class Writer:
         self._place: int = db.execute("SELECT coalesce(max(place), 0) FROM member").get
 
     def write(self, changes: Sequence[c.Change]) -> None:
-        """All changes in one transaction, synced. apsw.Error where it failed and nothing is kept."""
+        """All changes in one transaction, synced. apsw.Error: it failed, and nothing is kept."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for kind, run in groupby(changes, type):
@@ -77,119 +78,96 @@ class Writer:
                 self._db.execute(sql, bindings)
 
     def _account_made(self, m: c.AccountMade) -> Rows:
-        code = self._codec
-        name, secret = code.seal("account.name", m.name, m.account), self._secret(m)
-        return [
-            (
-                "INSERT INTO account (id, name_hash, name_box, secret_box, created_ms)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (m.account, code.user_hash(m.name), name, secret, m.time_ms),
-            )
-        ]
+        row = _insert(
+            "account",
+            id=m.account,
+            name_hash=self._codec.user_hash(m.name),
+            name_box=self._codec.seal("account.name", m.name, m.account),
+            secret_box=self._secret(m),
+            created_ms=m.time_ms,
+        )
+        return [row]
 
     def _secret(self, m: c.AccountMade | c.SecretSet) -> bytes:
         return self._codec.seal("account.secret", m.secret, m.account)
 
     def _secret_set(self, m: c.SecretSet) -> Rows:
-        rows: Rows = [
-            (
-                "UPDATE account SET secret_box = ?, version = ? WHERE id = ?",
-                (self._secret(m), m.version, m.account),
-            )
-        ]
+        rows = [_update("account", m.account, secret_box=self._secret(m), version=m.version)]
         if m.keep is not None:
-            rows += [
-                ("DELETE FROM session WHERE account = ? AND id <> ?", (m.account, m.keep)),
-                ("UPDATE session SET version = ? WHERE id = ?", (m.version, m.keep)),
-            ]
+            others = ("DELETE FROM session WHERE account = ? AND id <> ?", (m.account, m.keep))
+            rows += [others, _update("session", m.keep, version=m.version)]
         return rows
 
     def _account_erased(self, m: c.AccountErased) -> Rows:
-        me = (m.account,)
+        mine = [_delete(table, account=m.account) for table in _OWN]
         return [
-            ("UPDATE account SET name_box = NULL, secret_box = NULL, level = 0 WHERE id = ?", me),
-            *((f"DELETE FROM {table} WHERE account = ?", me) for table in _OWN),
-            ("DELETE FROM block WHERE blocked = ?", me),
-            ("INSERT OR IGNORE INTO doomed SELECT id FROM conversation"
-             " WHERE name_box IS NULL AND id IN (SELECT conversation FROM member WHERE account = ?)"
-             " AND NOT EXISTS (SELECT 1 FROM member o WHERE o.conversation = conversation.id"
-             " AND o.account <> ?)", (m.account, m.account)),
-            ("DELETE FROM member WHERE account = ?", me),
+            _update("account", m.account, name_box=None, secret_box=None, level=0),
+            *mine,
+            _delete("block", blocked=m.account),
+            (_DOOM_LONELY, (m.account, m.account)),
+            _delete("member", account=m.account),
         ]
 
     def _session_made(self, m: c.SessionMade) -> Rows:
-        code = self._codec
-        return [
-            (
-                "INSERT INTO session (id, public_tag, public_box, account, version, token_hash,"
-                " created_ms, used_ms, address_box) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    m.session,
-                    code.session_tag(m.account, m.public_id),
-                    code.seal("session.public", m.public_id, m.session),
-                    m.account,
-                    m.version,
-                    m.token_hash,
-                    m.time_ms,
-                    m.time_ms,
-                    code.seal("session.address", m.address, m.session),
-                ),
-            )
-        ]
+        row = _insert(
+            "session",
+            id=m.session,
+            public_tag=self._codec.session_tag(m.account, m.public_id),
+            public_box=self._codec.seal("session.public", m.public_id, m.session),
+            account=m.account,
+            version=m.version,
+            token_hash=m.token_hash,
+            created_ms=m.time_ms,
+            used_ms=m.time_ms,
+            address_box=self._codec.seal("session.address", m.address, m.session),
+        )
+        return [row]
 
     def _session_used(self, m: c.SessionUsed) -> Rows:
         address = self._codec.seal("session.address", m.address, m.session)
-        return [
-            (
-                "UPDATE session SET used_ms = ?, address_box = ? WHERE id = ?",
-                (m.time_ms, address, m.session),
-            )
-        ]
+        return [_update("session", m.session, used_ms=m.time_ms, address_box=address)]
 
     def _session_ended(self, m: c.SessionEnded) -> Rows:
-        return [("DELETE FROM session WHERE id = ?", (m.session,))]
+        return [_delete("session", id=m.session)]
 
     def _room_made(self, m: c.RoomMade) -> Rows:
-        name = self._codec.seal("conversation.name", m.name, m.room)
-        return [
-            (
-                "INSERT INTO conversation (id, name_hash, name_box, created_ms)"
-                " VALUES (?, ?, ?, ?)",
-                (m.room, self._codec.room_hash(m.name), name, m.time_ms),
-            )
-        ]
+        row = _insert(
+            "conversation",
+            id=m.room,
+            name_hash=self._codec.room_hash(m.name),
+            name_box=self._codec.seal("conversation.name", m.name, m.room),
+            created_ms=m.time_ms,
+        )
+        return [row]
 
     def _room_set(self, m: c.RoomSet) -> Rows:
         topic = self._codec.seal("conversation.topic", m.topic, m.room) if m.topic else None
-        return [
-            (
-                "UPDATE conversation SET topic_box = ?, private = ?, history = ?, level = ?"
-                " WHERE id = ?",
-                (topic, m.private, m.history, m.level, m.room),
-            )
-        ]
+        row = _update(
+            "conversation",
+            m.room,
+            topic_box=topic,
+            private=m.private,
+            history=m.history,
+            level=m.level,
+        )
+        return [row]
 
     def _room_gone(self, m: c.RoomGone) -> Rows:
-        it = (m.room,)
         return [
-            ("DELETE FROM ban WHERE room = ?", it),
-            ("DELETE FROM invite WHERE room = ?", it),
-            ("DELETE FROM conversation WHERE id = ?", it),
-            ("INSERT INTO doomed VALUES (?)", it),
+            _delete("ban", room=m.room),
+            _delete("invite", room=m.room),
+            _delete("conversation", id=m.room),
+            _insert("doomed", conversation=m.room),
         ]
 
     def _seq_reserved(self, m: c.SeqReserved) -> Rows:
-        return [
-            ("UPDATE conversation SET ceiling = ? WHERE id = ?", (m.ceiling, m.conversation)),
-        ]
+        return [_update("conversation", m.conversation, ceiling=m.ceiling)]
 
     def _direct_made(self, m: c.DirectMade) -> Rows:
+        name_hash = self._codec.direct_hash(m.low, m.high)
         sides = {m.low: m.high_name, m.high: m.low_name}
         return [
-            (
-                "INSERT INTO conversation (id, name_hash, created_ms) VALUES (?, ?, 0)",
-                (m.direct, self._codec.direct_hash(m.low, m.high)),
-            ),
+            _insert("conversation", id=m.direct, name_hash=name_hash, created_ms=0),
             *(self._member(m.direct, side, None, 0, label) for side, label in sides.items()),
         ]
 
@@ -198,56 +176,74 @@ class Writer:
 
     def _member(
         self, conversation: int, account: int, role: int | None, seen: int, label: str | None
-    ) -> tuple[Any, ...]:
+    ) -> Row:
         self._place += 1
-        row = (conversation, account)
-        box = None if label is None else self._codec.seal("member.label", label, *row)
-        return (
-            "INSERT INTO member (conversation, account, place, role, seen, label_box)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (*row, self._place, role, seen, box),
+        box = None
+        if label is not None:
+            box = self._codec.seal("member.label", label, conversation, account)
+        return _insert(
+            "member",
+            conversation=conversation,
+            account=account,
+            place=self._place,
+            role=role,
+            seen=seen,
+            label_box=box,
         )
 
     def _role_set(self, m: c.RoleSet) -> Rows:
-        return [
-            (
-                "UPDATE member SET role = ? WHERE conversation = ? AND account = ?",
-                (RANK[m.role], m.room, m.account),
-            )
-        ]
+        sql = "UPDATE member SET role = ? WHERE conversation = ? AND account = ?"
+        return [(sql, (RANK[m.role], m.room, m.account))]
 
     def _member_left(self, m: c.MemberLeft) -> Rows:
-        return [
-            ("DELETE FROM member WHERE conversation = ? AND account = ?", (m.room, m.account)),
-        ]
+        return [_delete("member", conversation=m.room, account=m.account)]
 
     def _seen_set(self, m: c.SeenSet) -> Rows:
-        return [
-            (
-                "UPDATE member SET seen = max(seen, ?) WHERE conversation = ? AND account = ?",
-                (m.seq, m.conversation, m.account),
-            )
-        ]
+        sql = "UPDATE member SET seen = max(seen, ?) WHERE conversation = ? AND account = ?"
+        return [(sql, (m.seq, m.conversation, m.account))]
 
     def _ban_set(self, m: c.BanSet) -> Rows:
-        if m.banned:
-            return [("INSERT OR IGNORE INTO ban VALUES (?, ?)", (m.room, m.account))]
-        return [("DELETE FROM ban WHERE room = ? AND account = ?", (m.room, m.account))]
+        change = _insert if m.banned else _delete
+        return [change("ban", room=m.room, account=m.account)]
 
     def _invite_set(self, m: c.InviteSet) -> Rows:
-        row = (m.account, m.room)
         if m.by is None:
-            return [("DELETE FROM invite WHERE account = ? AND room = ?", row)]
-        box = self._codec.seal("invite.by", m.by, *row)
-        return [("INSERT OR REPLACE INTO invite VALUES (?, ?, ?)", (*row, box))]
+            return [_delete("invite", account=m.account, room=m.room)]
+        box = self._codec.seal("invite.by", m.by, m.account, m.room)
+        return [_insert("invite", account=m.account, room=m.room, by_box=box)]
 
     def _block_set(self, m: c.BlockSet) -> Rows:
-        row = (m.account, m.blocked)
-        if m.on:
-            return [("INSERT OR IGNORE INTO block VALUES (?, ?)", row)]
-        return [("DELETE FROM block WHERE account = ? AND blocked = ?", row)]
+        change = _insert if m.on else _delete
+        return [change("block", account=m.account, blocked=m.blocked)]
 
 
+# Tables and columns are named in this file alone; what is bound comes from outside.
+
+
+def _insert(table: str, **columns: Any) -> Row:
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+    return sql, tuple(columns.values())
+
+
+def _update(table: str, id_: int, **columns: Any) -> Row:
+    sets = ", ".join(f"{name} = ?" for name in columns)
+    return f"UPDATE {table} SET {sets} WHERE id = ?", (*columns.values(), id_)  # noqa: S608
+
+
+def _delete(table: str, **columns: Any) -> Row:
+    where = " AND ".join(f"{name} = ?" for name in columns)
+    return f"DELETE FROM {table} WHERE {where}", tuple(columns.values())  # noqa: S608
+
+
+# Direct conversations that nobody else takes part in any more.
+_DOOM_LONELY = """
+    INSERT OR IGNORE INTO doomed SELECT id FROM conversation
+    WHERE name_box IS NULL AND id IN (SELECT conversation FROM member WHERE account = ?)
+    AND NOT EXISTS (
+        SELECT 1 FROM member other WHERE other.conversation = conversation.id AND other.account <> ?
+    )
+"""
 _OWN = ("session", "sent", "ban", "invite", "block")
 
 _WRITES: dict[type, Callable[[Writer, Any], Rows]] = {

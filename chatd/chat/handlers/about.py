@@ -33,7 +33,7 @@ def help_(chat: Chat, client: Client, request: commands.Help) -> list[Reply]:
 
 @handles(commands.Quit)
 def quit_(chat: Chat, client: Client, request: commands.Quit) -> Reply:
-    chat.ledger.then(client.goodbye, Code.QUIT, "Goodbye.")
+    chat.ledger.anyway(client.goodbye, Code.QUIT, "Goodbye.")
     return replies.Done()
 
 

@@ -83,7 +83,8 @@ async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision
 async def prove(
     chat: Chat, client: Client, user: str, secret: str, account: Account | None
 ) -> None:
-    """Check a password; failures slow down, by address and account together. DENIED, RATE_LIMITED."""
+    """Check a password. Failures slow down, by address and account together, so that an attacker
+    cannot lock a victim out. DENIED, RATE_LIMITED."""
     key = (address_block(client.address) or "", user)
     if (wait := chat.slowdown.wait(key, chat.now())) > 0:
         raise rate_limited(wait, "Too many failed log-ins")

@@ -116,9 +116,7 @@ def _add(chat: Chat, client: Client, room: Room, me: Account) -> None:
     room.members[me.id] = Member("owner" if role == "owner" else "member")
     me.rooms.add(room.id)
     now_ms = chat.clock.now_ms()
-    joined = changes.MemberJoined(
-        room.id, me.id, room.members[me.id].role, room.last_seq, now_ms
-    )
+    joined = changes.MemberJoined(room.id, me.id, room.members[me.id].role, room.last_seq, now_ms)
     chat.ledger.store(joined, room, me)
     if me.invites.pop(room.id, None) is not None:
         chat.ledger.store(changes.InviteSet(room.id, me.id, None), me)

@@ -106,16 +106,18 @@ def block(chat: Chat, client: Client, request: commands.Block) -> Reply:
     me, other = chat.me(client), chat.person(request.user)
     if me is other:
         raise ChatError(Code.FORBIDDEN, "You cannot block yourself.")
-    me.blocked.add(other.id)
-    chat.ledger.store(changes.BlockSet(me.id, other.id, True), me)
+    if other.id not in me.blocked:
+        me.blocked.add(other.id)
+        chat.ledger.store(changes.BlockSet(me.id, other.id, True), me)
     return replies.Done()
 
 
 @handles(commands.Unblock)
 def unblock(chat: Chat, client: Client, request: commands.Unblock) -> Reply:
     me, other = chat.me(client), chat.person(request.user)
-    me.blocked.discard(other.id)
-    chat.ledger.store(changes.BlockSet(me.id, other.id, False), me)
+    if other.id in me.blocked:
+        me.blocked.discard(other.id)
+        chat.ledger.store(changes.BlockSet(me.id, other.id, False), me)
     return replies.Done()
 
 

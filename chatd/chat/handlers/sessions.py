@@ -19,7 +19,6 @@ from ..registry import Decision, handles
 from .accounts import prove
 
 _PAGE = 500
-_USED_MS_FRESH = 60_000  # a session used this recently is not written again
 _DAY_MS = 86_400_000
 _DENIED = ChatError(Code.DENIED, "Wrong user or secret.")
 _NO_TOKEN = ChatError(Code.DENIED, "The token is not valid, or no longer; log in with AUTH.")
@@ -55,10 +54,6 @@ async def resume(chat: Chat, client: Client, request: commands.Resume) -> Decisi
 
     def decide() -> Reply:
         session, account = _resumable(chat, hashed)
-        now_ms = chat.clock.now_ms()
-        if now_ms - session.used_ms > _USED_MS_FRESH or session.address != client.address:
-            session.used_ms, session.address = now_ms, client.address
-            chat.ledger.store(changes.SessionUsed(session.id, client.address, now_ms), session)
         _enter(chat, client, session, account)
         return replies.Resumed(account.name)
 
@@ -172,6 +167,7 @@ def _open_session(chat: Chat, client: Client, account: Account) -> str:
             now_ms,
         ),
         session,
+        account,
     )
     _enter(chat, client, session, account)
     return token
@@ -181,7 +177,10 @@ def _enter(chat: Chat, client: Client, session: Session, account: Account) -> No
     client.session = session
     client.unwelcomed = True
     rooms = tuple(account.rooms)  # as of now: later changes are released later
-    chat.ledger.then(_attach, chat, client, account.id, rooms)
+    if account.pending:
+        chat.ledger.then(_attach, chat, client, account.id, rooms)
+    else:
+        _attach(chat, client, account.id, rooms)
 
 
 def _attach(chat: Chat, client: Client, account: int, rooms: tuple[int, ...]) -> None:
@@ -190,13 +189,14 @@ def _attach(chat: Chat, client: Client, account: int, rooms: tuple[int, ...]) ->
 
 
 def _session_item(chat: Chat, session: Session, mine: Session | None) -> Reply:
-    used_ms = session.used_ms
-    if any(c.session and c.session.id == session.id for c in chat.hub.clients(session.account)):
-        used_ms = chat.clock.now_ms()
+    used_ms, address = session.used_ms, session.address
+    for client in chat.hub.clients(session.account):
+        if client.session is not None and client.session.id == session.id:
+            used_ms, address = chat.clock.now_ms(), client.address
     return replies.SessionItem(
         session.public_id,
         chat.clock.text(session.created_ms),
         chat.clock.text(used_ms),
-        session.address,
+        address,
         mine is not None and session.id == mine.id,
     )

@@ -1,0 +1,5 @@
+"""`python -m chatctl`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Where a server listens, as people write it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from .errors import CannotConnect
+
+PORT = 4040
+"""The port where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP host and port, or the path of a Unix socket."""
+
+    host: str = ""
+    port: int = PORT
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """`HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, a bare `IPV6` or `unix:PATH`. CannotConnect."""
+    if text.startswith("unix:") and len(text) > len("unix:"):
+        return Address(path=text.removeprefix("unix:"))
+    if _is_ipv6(text):
+        return Address(text)
+    host, colon, port = _split(text)
+    if not host or (colon and not _is_port(port)):
+        raise CannotConnect(f"{text!r} is no address; write HOST:PORT, [IPV6]:PORT or unix:PATH.")
+    return Address(host, int(port) if colon else PORT)
+
+
+def _split(text: str) -> tuple[str, bool, str]:
+    """Host, whether a port follows, and the port as written; no host where the form is wrong."""
+    if not text.startswith("["):
+        host, colon, port = text.partition(":")
+        return host, bool(colon), port
+    host, bracket, rest = text[1:].partition("]")
+    fits = _is_ipv6(host) and bracket and (not rest or rest.startswith(":"))
+    return host if fits else "", bool(rest), rest[1:]
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65_536

@@ -1,0 +1,69 @@
+"""Which commands there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import typer
+
+from .commands import accounts, calling, chatting, listening, messages, rooms, sending
+from .options import JsonBefore, Options, ProfileBefore, ServerBefore, in_trio
+from .profile import DEFAULT_NAME
+
+COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
+    "Talk": (
+        chatting.chat,
+        sending.send,
+        listening.listen,
+        messages.history,
+        messages.unread,
+        messages.seen,
+    ),
+    "Rooms": (
+        rooms.join,
+        rooms.leave,
+        rooms.rooms,
+        rooms.who,
+        rooms.topic,
+        rooms.invite,
+        rooms.kick,
+        rooms.ban,
+        rooms.unban,
+        rooms.role,
+        rooms.set_,
+    ),
+    "Account": (
+        accounts.register,
+        accounts.login,
+        accounts.logout,
+        accounts.whoami,
+        accounts.passwd,
+        accounts.sessions,
+        accounts.forget,
+        accounts.erase,
+        rooms.block,
+        rooms.unblock,
+    ),
+    "Wire": (calling.call,),
+}
+"""Every command under the heading that `--help` shows it below; `set_` is typed `set`."""
+
+app = typer.Typer(name="chatctl", help="Talk to a chatd server.", pretty_exceptions_enable=False)
+
+
+@app.callback()
+def globally(
+    context: typer.Context,
+    server: ServerBefore = None,
+    profile: ProfileBefore = DEFAULT_NAME,
+    json: JsonBefore = False,
+) -> None:
+    """Talk to a chatd server."""
+    context.obj = Options(server, profile, json)
+
+
+for _heading, _commands in COMMANDS.items():
+    for _command in _commands:
+        _name = _command.__name__.rstrip("_")
+        app.command(_name, rich_help_panel=_heading)(in_trio(_command))

@@ -1,0 +1,34 @@
+"""Arguments and options that several commands share, as typer declares them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..completion import complete_conversation, complete_member, complete_room
+
+Room = Annotated[
+    str,
+    typer.Argument(metavar="#ROOM", help="In quotes: '#ops'.", autocompletion=complete_room),
+]
+Person = Annotated[str, typer.Argument(metavar="USER", help="A user's name.")]
+Member = Annotated[
+    str, typer.Argument(metavar="USER", help="A user's name.", autocompletion=complete_member)
+]
+Conversation = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONVERSATION", help="'#room' or a user.", autocompletion=complete_conversation
+    ),
+]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read passwords from standard input, a line each.")
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file", metavar="FILE", help="Read passwords from a file, a line each."
+    ),
+]

@@ -1,0 +1,138 @@
+"""`send`: post a message, or with `--lines` every line of standard input as it comes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from codecs import getincrementaldecoder
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
+
+import trio
+import typer
+
+from chatd.protocol.errors import ChatError
+from chatd.protocol.fields import TEXT_BYTES_MAX
+from chatd.protocol.replies import Posted
+
+from ..client import Client
+from ..desk import Desk
+from ..harmless import sendable
+from ..output import fields_of
+from ..problems import refused, usage
+from .arguments import Conversation
+
+WINDOW = 64
+"""How many messages may wait for their answers at a time."""
+READ_BYTES_MAX = 65_536
+
+Text = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TEXT]...", help="Unless given, standard input is the text."),
+]
+Lines = Annotated[
+    bool, typer.Option("--lines", help="Post each line of standard input as it comes.")
+]
+Id = Annotated[
+    str | None,
+    typer.Option(
+        "--id", help="An id of your choice: sent twice under one id, a message is posted once."
+    ),
+]
+
+
+async def send(
+    desk: Desk, target: Conversation, text: Text = None, lines: Lines = False, send_id: Id = None
+) -> None:
+    """Post a message to a person or a '#room'; control characters become their pictures."""
+    if lines:
+        if text or send_id:
+            raise usage("--lines takes its texts from standard input, and no --id")
+        await _send_lines(desk, target)
+        return
+    desk.token()
+    whole = sendable(" ".join(text) if text else await _standard_input())
+    if not whole:
+        raise usage("There is no text to send")
+    async with desk.login() as client:
+        posted = await client.send_once(target, whole, send_id)
+    _show(desk, target, posted)
+
+
+def _show(desk: Desk, target: str, posted: Posted) -> None:
+    # A person reads nothing where all is well; a program gets the seq.
+    desk.out.show("", {"conversation": target, **fields_of(posted)})
+
+
+async def _standard_input() -> str:
+    """All of it, but no more than is refused anyway; without the last line's end."""
+    read = partial(sys.stdin.buffer.read, TEXT_BYTES_MAX + 3)
+    raw: bytes = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+    return raw.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
+
+
+async def _send_lines(desk: Desk, target: str) -> None:
+    async with desk.login(reconnect=True) as client, trio.open_nursery() as nursery:
+        sender = _Sender(desk, client, target)
+        async for number, text in _numbered_texts():
+            await sender.window.acquire()
+            # Once it has started, a message has its place among the others.
+            await nursery.start(sender.post, number, text)
+
+
+class _Sender:
+    """Posts messages, several of which may be under way at a time."""
+
+    def __init__(self, desk: Desk, client: Client, target: str) -> None:
+        self.window = trio.Semaphore(WINDOW)
+        self._desk = desk
+        self._client = client
+        self._target = target
+
+    async def post(self, number: int, text: str, task_status: trio.TaskStatus[None]) -> None:
+        """Post the text of line `number`. Raises Problem where it is refused."""
+        task_status.started()
+        try:
+            posted = await self._client.send_once(self._target, text)
+        except ChatError as error:
+            problem = refused(error)
+            problem.sentence = f"line {number} is not sent: {problem.sentence}"
+            raise problem from None
+        self.window.release()
+        _show(self._desk, self._target, posted)
+
+
+async def _numbered_texts() -> AsyncIterator[tuple[int, str]]:
+    """The lines of standard input with their numbers; what is too long for one text is several."""
+    number = 0
+    async for line in _input_lines():
+        number += 1
+        for text in _texts(line):
+            yield number, text
+
+
+def _texts(line: str) -> list[str]:
+    """A line as texts that fit; an empty line is none."""
+    text = sendable(line.rstrip("\r"))
+    texts: list[str] = []
+    while text:
+        fitting = text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
+        texts.append(fitting)
+        text = text[len(fitting) :]
+    return texts
+
+
+async def _input_lines() -> AsyncIterator[str]:
+    """Standard input as it comes, in lines; a very long one comes in pieces."""
+    read = partial(os.read, sys.stdin.fileno(), READ_BYTES_MAX)
+    decoder = getincrementaldecoder("utf-8")(errors="replace")
+    rest = ""
+    while data := await trio.to_thread.run_sync(read, abandon_on_cancel=True):
+        *lines, rest = (rest + decoder.decode(data)).split("\n")
+        for line in lines:
+            yield line
+        if len(rest) >= READ_BYTES_MAX:
+            yield rest
+            rest = ""
+    yield rest + decoder.decode(b"", final=True)

@@ -1,0 +1,65 @@
+"""What the shell completes: rooms and names, asked of the server; nothing where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+import typer
+
+from chatd.protocol.commands import Rooms, Unread, Who
+
+from .client import Client
+from .desk import Desk
+from .options import Options
+
+PATIENCE_SECONDS = 1.0
+
+
+def complete_room(context: typer.Context, incomplete: str) -> list[str]:
+    """The rooms that one may see."""
+    return _asked(context, incomplete, _rooms)
+
+
+def complete_conversation(context: typer.Context, incomplete: str) -> list[str]:
+    """The same, and conversations with something unread."""
+
+    async def ask(client: Client) -> list[str]:
+        unread = [item.conversation for item in await client.call(Unread())]
+        return sorted({*await _rooms(client), *unread})
+
+    return _asked(context, incomplete, ask)
+
+
+def complete_member(context: typer.Context, incomplete: str) -> list[str]:
+    """The members of the room that stands before."""
+    room = context.params.get("room") or ""
+
+    async def ask(client: Client) -> list[str]:
+        return [item.user for item in await client.call(Who(room))]
+
+    return _asked(context, incomplete, ask)
+
+
+async def _rooms(client: Client) -> list[str]:
+    return [item.room for item in await client.call(Rooms())]
+
+
+def _asked(
+    context: typer.Context, incomplete: str, ask: Callable[[Client], Awaitable[list[str]]]
+) -> list[str]:
+    options = context.find_root().obj or Options()
+    given = context.params
+    options = options.overridden(given.get("global_server"), given.get("global_profile"), None)
+
+    async def run() -> list[str]:
+        with trio.move_on_after(PATIENCE_SECONDS):
+            async with Desk(options.server, options.profile, as_json=False).login() as client:
+                return await ask(client)
+        return []
+
+    try:
+        found = trio.run(run)
+    except Exception:  # noqa: BLE001  whatever it is, a key press must not print it
+        return []
+    return [name for name in found if name.startswith(incomplete)]

@@ -1,0 +1,113 @@
+"""What a command works with: the profile, the output, and connections to the server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
+from typing import Any
+
+from chatd.protocol.declare import Command, Reply, Request
+from chatd.protocol.errors import ChatError, Code
+
+from .address import parse_address
+from .client import Client, connect
+from .errors import CannotConnect
+from .output import Output, fields_of
+from .problems import Problem, Status, logged_out, problem_of, usage
+from .profile import Profile, load, save
+
+DEFAULT_SERVER = "127.0.0.1:4040"
+
+
+class Desk:
+    """One run of `chatctl`."""
+
+    def __init__(self, server: str | None, profile_name: str, as_json: bool) -> None:
+        self.profile_name = profile_name
+        self.out = Output(as_json)
+        self._server = server
+        self._stays = False  # a connection is to outlive its breaks
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The chosen profile, as it is on disk. Raises Problem."""
+        return load(self.profile_name)
+
+    @property
+    def server(self) -> str:
+        """Where to connect to: the option's, the profile's, else this machine. Raises Problem."""
+        return _written(self._server or self.profile.server or DEFAULT_SERVER)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the server was named, and is not the profile's."""
+        return self.server != _written(self.profile.server or DEFAULT_SERVER)
+
+    def keep(self, profile: Profile) -> None:
+        """Make `profile` the chosen one's content. Raises Problem, OSError."""
+        save(self.profile_name, profile)
+        self.profile = profile
+
+    def token(self) -> str:
+        """The profile's token, for the server it came from and for no other. Raises Problem."""
+        if self.profile.token is None:
+            raise logged_out(f"Not logged in with profile '{self.profile_name}'")
+        if self.elsewhere:
+            raise Problem(
+                Status.LOGGED_OUT,
+                f"Profile '{self.profile_name}' is logged in at {self.profile.server}, not at "
+                f"{self.server}; log in there with: chatctl --server {self.server} "
+                "--profile ANOTHER login NAME",
+            )
+        return self.profile.token
+
+    @asynccontextmanager
+    async def visit(self) -> AsyncIterator[Client]:
+        """A connection that is not logged in."""
+        async with connect(self.server, token=None, reconnect=False) as client:
+            yield client
+
+    @asynccontextmanager
+    async def login(self, *, reconnect: bool = False) -> AsyncIterator[Client]:
+        """A connection with the profile's session. Raises Problem if there is none (any more)."""
+        token = self.token()
+        self._stays = reconnect
+        async with AsyncExitStack() as stack:
+            try:
+                connecting = connect(self.server, token=token, reconnect=reconnect)
+                client = await stack.enter_async_context(connecting)
+            except ChatError as error:
+                if error.code is Code.DENIED:
+                    raise _session_ended() from None
+                raise
+            yield client
+
+    async def call(self, request: Command[Reply], human: str) -> None:
+        """Log in, carry out what has no reply of its own, and say so."""
+        async with self.login() as client:
+            await client.call(request)
+        self.done(request, human)
+
+    def done(self, request: Request, human: str, **more: Any) -> None:
+        """Tell that `request` was carried out; as JSON by its own fields."""
+        self.out.show(human, {**fields_of(request), **more})
+
+    def problem(self, error: BaseException) -> Problem:
+        """What ended the command."""
+        problem = problem_of(error)
+        if self._stays and problem.code is Code.DENIED:
+            return _session_ended()
+        return problem
+
+
+def _written(address: str) -> str:
+    """An address in the one form in which two can be compared."""
+    try:
+        return str(parse_address(address))
+    except CannotConnect as error:
+        raise usage(error.sentence) from None
+
+
+def _session_ended() -> Problem:
+    return logged_out("Your session has ended")

@@ -1,0 +1,59 @@
+"""What can go wrong between a client and its server, besides a refusal, which is a ChatError."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from chatd.protocol.errors import ChatError, Code
+
+E = TypeVar("E", bound=BaseException)
+
+WAIT_SECONDS_MAX = 600.0
+
+_PASSING = {Code.SHUTDOWN, Code.TIMEOUT, Code.UNAVAILABLE, Code.RATE_LIMITED}
+
+
+class ConnectionFailed(Exception):
+    """There is no connection; `sentence` tells a person why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class CannotConnect(ConnectionFailed):
+    """No server of chat/1 answers at the address, or it is no address."""
+
+
+class ConnectionLost(ConnectionFailed):
+    """The connection ended; whether the request was carried out is not known."""
+
+
+def again(error: E) -> E:
+    """A fresh copy, so that each task that raises it has a traceback of its own."""
+    made: E = type(error)(*error.args)
+    return made
+
+
+def refusal(code: str, sentence: str) -> ChatError:
+    """What a goodbye says; a code of a later server counts as UNAVAILABLE."""
+    known = Code(code) if code in Code.__members__ else Code.UNAVAILABLE
+    return ChatError(known, sentence)
+
+
+def is_final(why: Exception) -> bool:
+    """Whether coming back would end in the same way."""
+    return isinstance(why, ChatError) and why.code not in _PASSING
+
+
+def sentence_of(why: Exception) -> str:
+    """What to tell a person."""
+    return why.sentence if isinstance(why, ChatError | ConnectionFailed) else str(why)
+
+
+def wait_seconds(why: Exception) -> float:
+    """How long the server wants to be left alone (RATE_LIMITED begins with whole seconds)."""
+    if not isinstance(why, ChatError) or why.code is not Code.RATE_LIMITED:
+        return 0.0
+    first = why.sentence.partition(" ")[0]
+    return min(float(first), WAIT_SECONDS_MAX) if first.isascii() and first.isdigit() else 0.0

@@ -1,0 +1,96 @@
+"""One connection: opened up to its `*HELLO`, then read and written until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from chatd.protocol.errors import ChatError
+from chatd.protocol.events import PROTOCOL, Bye, Hello
+from chatd.protocol.wire import read_event
+
+from .address import Address
+from .errors import CannotConnect, ConnectionLost
+from .session import Session
+from .transport import Transport, dial
+
+HELLO_SECONDS_MAX = 20.0
+
+
+class Link:
+    """A connection whose server has said hello."""
+
+    def __init__(self, transport: Transport, hello: Hello, early: list[str]) -> None:
+        self.hello = hello
+        self.why: Exception = ConnectionLost("The client was closed.")
+        self._transport = transport
+        self._early = early  # lines that came together with the hello
+        self._scope = trio.CancelScope()
+
+    def end(self, why: Exception) -> None:
+        """Stop serving; the first reason stays."""
+        if not self._scope.cancel_called:
+            self.why = why
+            self._scope.cancel()
+
+    async def serve(self, session: Session, welcome: Callable[[Link], Awaitable[None]]) -> None:
+        """Carry lines both ways, with `welcome` beside, until the end, of which `why` tells."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._read, session)
+                    nursery.start_soon(self._write, session)
+                    nursery.start_soon(welcome, self)
+        finally:
+            await self._transport.aclose()
+
+    async def _read(self, session: Session) -> None:
+        lines = self._early
+        try:
+            while True:
+                for line in filter(None, lines):
+                    session.line(line)
+                session.stir()
+                lines = await self._transport.receive()
+        except (ConnectionLost, ChatError) as why:
+            session.stir()
+            self.end(why)
+
+    async def _write(self, session: Session) -> None:
+        while True:
+            data = session.pending.take()
+            if not data:
+                await session.to_send.park()
+                continue
+            try:
+                await self._transport.send(data)
+            except ConnectionLost:
+                return  # what the server said last is still there to read; then reading ends too
+
+
+async def open_link(address: Address) -> Link:
+    """Connect and wait for the hello. CannotConnect."""
+    with trio.move_on_after(HELLO_SECONDS_MAX):
+        transport = await dial(address)
+        try:
+            return await _greeted(transport, address)
+        except BaseException:
+            await transport.aclose()
+            raise
+    raise CannotConnect(f"The server at {address} does not answer.")
+
+
+async def _greeted(transport: Transport, address: Address) -> Link:
+    try:
+        while not (lines := await transport.receive()):
+            pass
+        event = read_event(lines[0])
+    except (ConnectionLost, ChatError):
+        event = None
+        lines = []
+    if isinstance(event, Bye):
+        raise CannotConnect(f"The server at {address} says: {event.sentence}")
+    if not isinstance(event, Hello) or event.protocol != PROTOCOL:
+        raise CannotConnect(f"What answers at {address} does not speak {PROTOCOL}.")
+    return Link(transport, event, lines[1:])

@@ -1,0 +1,70 @@
+"""Where passwords come from: the terminal, standard input or a file; never an argument.
+
+Standard input and a file hold a password on a line each: for `passwd` the old, then the new one.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+from chatd.protocol.lines import LINE_BYTES_MAX
+
+from .harmless import sendable
+from .problems import usage
+
+TERMINAL = "/dev/tty"
+
+
+class Passwords:
+    """Hands out the passwords of one command, in the order asked for."""
+
+    def __init__(self, from_stdin: bool, file: Path | None) -> None:
+        if from_stdin and file is not None:
+            raise usage("Take --password-stdin or --password-file, not both")
+        self._asks = not from_stdin and file is None
+        self._lines = _lines(file)
+
+    def take(self, what: str, *, twice: bool = False) -> str:
+        """The next password; `what` names it to a person. Raises Problem (usage), OSError."""
+        secret = _asked(what, twice) if self._asks else next(self._lines)
+        if not secret:
+            raise usage(f"The {what} is empty")
+        if sendable(secret) != secret:
+            raise usage(f"The {what} holds a control character, which no line can carry")
+        return secret
+
+
+def _lines(file: Path | None) -> Iterator[str]:
+    with _opened(file) as source:
+        while raw := source.readline(LINE_BYTES_MAX):
+            try:
+                yield raw.rstrip(b"\r\n").decode()
+            except UnicodeDecodeError:
+                raise usage("The password is not UTF-8") from None
+    raise usage("A password is missing; write one on a line each")
+
+
+def _opened(file: Path | None) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if file is None else file.open("rb")
+
+
+def _asked(what: str, twice: bool) -> str:
+    _demand_terminal()
+    secret = getpass.getpass(f"{what.capitalize()}: ")
+    if twice and getpass.getpass("Once more: ") != secret:
+        raise usage("The two differ; nothing was done")
+    return secret
+
+
+def _demand_terminal() -> None:
+    # Without one, getpass would read standard input and let the password be seen.
+    try:
+        Path(TERMINAL).open("rb").close()
+    except OSError:
+        hint = "use --password-stdin or --password-file"
+        raise usage(f"There is no terminal to ask for a password at; {hint}") from None

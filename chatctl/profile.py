@@ -1,0 +1,76 @@
+"""Profiles: which server, who, and the session's token, in a file of mode 0600 each.
+
+They stand in the user's folder for settings (platformdirs), as `chatctl/NAME.json`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+from pathlib import Path
+
+import msgspec
+from platformdirs import user_config_path
+
+from .problems import Problem, Status, usage
+
+DEFAULT_NAME = "default"
+PROFILE_BYTES_MAX = 65_536
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+
+
+class Profile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What is kept between two commands; None: not known."""
+
+    server: str | None = None
+    user: str | None = None
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        token = None if self.token is None else "…"
+        return f"Profile(server={self.server!r}, user={self.user!r}, token={token})"
+
+
+def profile_path(name: str) -> Path:
+    """Where the profile `name` is kept, whether it exists or not. Raises Problem."""
+    if _NAME.fullmatch(name) is None:
+        raise usage("A profile's name has 1 to 64 of A-Z a-z 0-9 . _ - and begins with no . or -")
+    return user_config_path("chatctl") / f"{name}.json"
+
+
+def load(name: str) -> Profile:
+    """The profile `name`; an empty one where there is no file. Raises Problem."""
+    path = profile_path(name)
+    try:
+        with path.open("rb") as file:
+            _demand_private(path, os.fstat(file.fileno()).st_mode)
+            return msgspec.json.decode(file.read(PROFILE_BYTES_MAX), type=Profile)
+    except FileNotFoundError:
+        return Profile()
+    except msgspec.DecodeError as wrong:
+        sentence = f"{path}: {wrong}; mend it, or remove it and log in again"
+        raise Problem(Status.USAGE, sentence) from None
+
+
+def save(name: str, profile: Profile) -> None:
+    """Write the profile `name`, whole or not at all. Raises Problem, OSError."""
+    path = profile_path(name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The file is made with mode 0600, so the token is never readable by others.
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.encode(profile) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink()
+        raise
+
+
+def _demand_private(path: Path, mode: int) -> None:
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        raise usage(f"{path} can be read by others; close it with: chmod 600 {path}")

@@ -1,0 +1,104 @@
+"""Lines over a stream of bytes. TLS and other codecs are streams of their own, put underneath."""
+
+from __future__ import annotations
+
+import socket
+
+import trio
+
+from chatd.protocol.lines import OUTPUT_LINE_BYTES_MAX
+
+from .address import Address
+from .errors import CannotConnect, ConnectionLost
+
+RECEIVE_BYTES_MAX = 32_768
+_CLOSED = "The server closed the connection."
+_KEEPALIVE = {
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,
+}
+"""Seconds, seconds, probes, milliseconds: a server whose cable is pulled is noticed in a minute."""
+
+
+class LineCutter:
+    """Cuts a server's bytes into lines and holds no more than one, 131,072 bytes, unfinished."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def receive(self, data: bytes) -> list[str]:
+        """The lines that `data` completes. ConnectionLost where they are none of chat/1."""
+        *raws, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) >= OUTPUT_LINE_BYTES_MAX:
+            raise ConnectionLost("The server sent a line that is too long.")
+        try:
+            return [raw.removesuffix(b"\r").decode() for raw in raws]
+        except UnicodeDecodeError:
+            raise ConnectionLost("The server sent a line that is not UTF-8.") from None
+
+
+class Transport:
+    """One connection; its owner closes it."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._cutter = LineCutter()
+
+    async def receive(self) -> list[str]:
+        """The next lines, perhaps none yet. ConnectionLost at the end."""
+        try:
+            data = await self._stream.receive_some(RECEIVE_BYTES_MAX)
+        except trio.BrokenResourceError as error:
+            raise ConnectionLost(_why(error)) from None
+        if not data:
+            raise ConnectionLost(_CLOSED)
+        return self._cutter.receive(bytes(data))
+
+    async def send(self, data: bytes) -> None:
+        """Send whole lines. ConnectionLost."""
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError as error:
+            raise ConnectionLost(_why(error)) from None
+
+    async def aclose(self) -> None:
+        """Close at once."""
+        await trio.aclose_forcefully(self._stream)
+
+
+async def dial(address: Address) -> Transport:
+    """Open a connection. CannotConnect."""
+    try:
+        if address.path:
+            return Transport(await trio.open_unix_socket(address.path))
+        stream = await trio.open_tcp_stream(address.host, address.port)
+    except (OSError, ValueError) as error:
+        raise CannotConnect(f"No server answers at {address}: {_reason(error)}.") from error
+    keep_alive(stream)
+    return Transport(stream)
+
+
+def keep_alive(stream: trio.SocketStream) -> None:
+    """Let the system look from time to time whether the other end is still there."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:
+            stream.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _reason(error: Exception) -> str:
+    """The system's words for the first thing that went wrong, without its numbers."""
+    cause = error.__cause__
+    if isinstance(cause, ExceptionGroup):
+        error = cause.exceptions[0]
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _why(error: trio.BrokenResourceError) -> str:
+    cause = error.__cause__
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return f"The connection broke: {said}." if said else _CLOSED

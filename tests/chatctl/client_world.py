@@ -1,0 +1,76 @@
+"""What the tests of the client share: a server that comes back at its port, and people."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from chatctl.client import Client, Events, connect
+from chatctl.happenings import Back
+from chatd.protocol.commands import Auth, Join, Register
+from chatd.protocol.declare import Event
+from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.events import Message
+from tests.serving import SECRET, Server
+
+
+class SteadyServer(Server):
+    """A server that listens at the same port when it starts again, unless told otherwise."""
+
+    def command(self) -> list[str]:
+        """As it was, at the port that it had."""
+        return [part.replace("127.0.0.1:0", self.address) for part in super().command()]
+
+    async def begin(self, port: int | None = None) -> None:
+        """Start; the loop goes on meanwhile."""
+        self.port = self.port if port is None else port
+        await trio.to_thread.run_sync(self.start)
+
+    async def crash(self) -> None:
+        """kill -9; the loop goes on meanwhile."""
+        await trio.to_thread.run_sync(self.kill)
+
+    async def close(self) -> None:
+        """SIGTERM; the loop goes on meanwhile."""
+        await trio.to_thread.run_sync(self.stop)
+
+
+@asynccontextmanager
+async def person(
+    server: Server, user: str, *rooms: str, reconnect: bool = True
+) -> AsyncIterator[Client]:
+    """A client of `user`, whose account and rooms are made if need be."""
+    async with connect(server.address, reconnect=reconnect) as client:
+        try:
+            await client.call(Register(user, SECRET))
+        except ChatError as error:
+            assert error.code is Code.TAKEN
+        await client.call(Auth(user, SECRET))
+        for room in rooms:
+            await client.call(Join(room))
+        yield client
+
+
+async def texts(events: Events, count: int) -> list[str]:
+    """The texts of the next messages."""
+    found: list[str] = []
+    while len(found) < count:
+        event = await anext(events)
+        if isinstance(event, Message):
+            found.append(event.text)
+    return found
+
+
+async def until(events: Events, kind: type[Event]) -> list[Event]:
+    """The events up to the first of this kind, which is the last."""
+    found: list[Event] = []
+    while not found or not isinstance(found[-1], kind):
+        found.append(await anext(events))
+    return found
+
+
+async def back(events: Events) -> None:
+    """Wait until the client has come back."""
+    await until(events, Back)

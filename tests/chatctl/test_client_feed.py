@@ -1,0 +1,431 @@
+"""`chatctl/feed.py` and `track.py`: every message once, in order, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from chatctl.feed import Ask, Feed
+from chatctl.happenings import Missed
+from chatctl.track import OWN_MAX
+from chatd.protocol.declare import Event
+from chatd.protocol.events import (
+    Invited,
+    Lag,
+    MemberJoined,
+    MemberLeft,
+    Message,
+    TopicSet,
+    UnreadSince,
+)
+from chatd.protocol.replies import HistoryItem, UnreadItem
+
+TIME = "2026-11-21T04:05:06.789Z"
+
+
+def message(talk: str, seq: int, sender: str = "bob") -> Message:
+    return Message(talk, seq, TIME, sender, f"{talk} {seq}")
+
+
+def items(*seqs: int) -> list[HistoryItem]:
+    return [HistoryItem(seq, TIME, "bob", f"text {seq}") for seq in seqs]
+
+
+def feed_of(user: str = "alice", events_max: int = 10, held_max: int = 10) -> Feed:
+    feed = Feed(events_max, held_max)
+    feed.login(user)
+    return feed
+
+
+def popped(feed: Feed) -> list[Event]:
+    found = []
+    while (event := feed.pop()) is not None:
+        found.append(event)
+    return found
+
+
+def seqs(feed: Feed) -> list[int]:
+    return [event.seq for event in popped(feed) if isinstance(event, Message)]
+
+
+def asked(feed: Feed) -> Ask:
+    ask = feed.ask()
+    assert ask is not None
+    return ask
+
+
+def test_live_messages_pass_through_once() -> None:
+    feed = feed_of()
+    for seq in (3, 4, 4, 3, 7):
+        feed.take(message("#ops", seq))
+    assert seqs(feed) == [3, 4, 7]
+    assert feed.ask() is None
+
+
+def test_after_a_break_history_goes_on_from_the_last_message() -> None:
+    feed = feed_of()
+    feed.take(message("#ops", 3))
+    feed.broken()
+    assert feed.ask() is None  # first UNREAD is asked
+    feed.take(message("#ops", 6))
+    feed.found([])
+    ask = asked(feed)
+    assert (ask.conversation, ask.after) == ("#ops", 3)
+    feed.fill(ask, items(4, 6), 50)
+    feed.take(message("#ops", 7))
+    assert seqs(feed) == [3, 4, 6, 7]
+    assert feed.ask() is None
+
+
+def test_a_full_page_is_followed_by_another() -> None:
+    feed = feed_of()
+    feed.take(Lag("#ops", 1))
+    feed.take(message("#ops", 4))
+    feed.fill(asked(feed), items(2, 3), 2)
+    assert seqs(feed) == [2, 3]
+    ask = asked(feed)
+    assert ask.after == 3
+    feed.fill(ask, items(4), 2)
+    assert seqs(feed) == [4]
+    assert feed.ask() is None
+
+
+def test_a_lag_while_history_is_asked_asks_again() -> None:
+    feed = feed_of()
+    feed.take(Lag("#ops", 1))
+    ask = asked(feed)
+    feed.take(message("#ops", 3))
+    feed.take(Lag("#ops", 3))
+    feed.take(message("#ops", 6))
+    feed.fill(ask, items(2), 50)
+    assert seqs(feed) == [2, 3]  # 6 waits for what is between
+    feed.fill(asked(feed), items(4, 5, 6), 50)
+    assert seqs(feed) == [4, 5, 6]
+    assert feed.ask() is None
+
+
+def test_unread_of_the_first_login_is_announced_and_not_fetched() -> None:
+    feed = feed_of()
+    feed.take(UnreadSince("bob", 2, 5, 6))
+    assert popped(feed) == [UnreadSince("bob", 2, 5, 6)]
+    assert feed.ask() is None
+    feed.broken()
+    feed.found([UnreadItem("bob", 3, 5, 8)])
+    assert asked(feed).after == 6
+
+
+def test_a_conversation_that_began_during_the_break_is_found_by_unread() -> None:
+    feed = feed_of()
+    feed.broken()
+    feed.take(UnreadSince("bob", 1, 5, 5))
+    feed.take(message("bob", 6))
+    feed.take(message("carol", 9))
+    feed.found([UnreadItem("bob", 2, 5, 6), UnreadItem("carol", 2, 8, 9)])
+    for conversation, after, page in (("bob", 4, (5, 6)), ("carol", 7, (8, 9))):
+        ask = asked(feed)
+        assert (ask.conversation, ask.after) == (conversation, after)
+        feed.fill(ask, items(*page), 50)
+    assert popped(feed) == [
+        Message(talk, seq, TIME, "bob", f"text {seq}")
+        for talk, seq in (("bob", 5), ("bob", 6), ("carol", 8), ("carol", 9))
+    ]
+
+
+def test_what_this_client_posted_is_not_shown_after_the_reply() -> None:
+    feed = feed_of()
+    feed.take(message("#ops", 3))
+    feed.posted("#ops", 4)
+    feed.broken()
+    feed.found([])
+    ask = asked(feed)
+    assert ask.after == 3
+    feed.fill(ask, items(4, 5), 2)
+    assert seqs(feed) == [3, 5]
+    feed.fill(asked(feed), [], 2)
+    feed.posted("#ops", 6)
+    feed.take(message("#ops", 7))
+    assert seqs(feed) == [7]
+
+
+def test_own_messages_are_kept_in_bounds() -> None:
+    feed = feed_of()
+    feed.take(message("#ops", 1))
+    for seq in range(2, OWN_MAX + 4):
+        feed.posted("#ops", seq)
+    feed.broken()
+    feed.found([])
+    ask = asked(feed)
+    assert ask.after == 3
+    assert len(ask.track.own) == OWN_MAX
+
+
+def test_a_room_without_history_goes_on_with_what_comes_live() -> None:
+    feed = feed_of()
+    feed.take(message("#talk", 3))
+    feed.broken()
+    feed.take(message("#talk", 8))
+    feed.found([])
+    feed.fill(asked(feed), [], 50)
+    assert seqs(feed) == [3, 8]
+    assert feed.ask() is None
+
+
+def test_join_tells_where_a_room_begins() -> None:
+    feed = feed_of()
+    feed.joined("#ops", 40)
+    feed.joined("#ops", 50)  # already a member: nothing is skipped
+    feed.broken()
+    feed.found([])
+    assert asked(feed).after == 40
+
+
+def test_leaving_shows_what_was_held_and_ends_the_catch_up() -> None:
+    feed = feed_of()
+    feed.take(Lag("#ops", 1))
+    stale = asked(feed)
+    feed.take(message("#ops", 4))
+    feed.take(MemberLeft("#ops", "alice", "mod", "flood"))
+    assert popped(feed) == [message("#ops", 4), MemberLeft("#ops", "alice", "mod", "flood")]
+    assert feed.ask() is None
+    feed.joined("#ops", 9)
+    feed.fill(stale, items(2, 3, 4), 50)
+    assert popped(feed) == []
+    feed.broken()
+    feed.found([])
+    assert asked(feed).after == 9
+
+
+def test_refused_history_ends_the_catch_up() -> None:
+    feed = feed_of()
+    feed.take(Lag("#ops", 1))
+    feed.take(message("#ops", 4))
+    feed.give_up(asked(feed))
+    feed.take(message("#ops", 5))
+    assert seqs(feed) == [4, 5]
+    assert feed.ask() is None
+
+
+def test_without_a_reader_the_buffer_stays_bounded_and_nothing_is_lost() -> None:
+    feed = feed_of(events_max=4, held_max=2)
+    for seq in range(1, 11):
+        feed.take(message("#ops", seq))
+    feed.take(MemberJoined("#ops", "carol"))
+    feed.take(TopicSet("#ops", "carol", "tea"))
+    assert feed.ask() is None  # there is no room to show more
+    assert popped(feed) == [*(message("#ops", seq) for seq in range(1, 5)), Missed(2)]
+    ask = asked(feed)
+    assert ask.after == 4
+    feed.fill(ask, items(5, 6, 7, 8, 9, 10), 50)
+    assert seqs(feed) == [5, 6, 7, 8, 9, 10]
+    feed.take(message("#ops", 11))
+    assert seqs(feed) == [11]
+
+
+def test_other_events_pass_through_and_logout_forgets() -> None:
+    feed = feed_of()
+    feed.take(Invited("#ops", "bob"))
+    feed.take(Lag("#ops", 3))
+    feed.login(None)
+    assert popped(feed) == [Invited("#ops", "bob")]
+    feed.broken()
+    assert feed.ask() is None
+    assert not feed.finding
+
+
+@dataclass
+class Talk:
+    """A conversation at the modelled server."""
+
+    name: str
+    stored: bool = True
+    first: int = 1  # the first unread seq at login counts from here
+    posts: list[Message] = field(default_factory=list)
+    must: list[int] = field(default_factory=list)  # to be shown, once
+    may: set[int] = field(default_factory=set)  # posted by us, and the reply was lost
+    lost_from: int | None = None  # the server drops live messages after this seq
+    seen: int = 0
+
+    @property
+    def last(self) -> int:
+        return self.posts[-1].seq if self.posts else 0
+
+    def unread(self) -> list[Message]:
+        stored = self.posts if self.stored else []
+        return [post for post in stored if post.seq > self.seen and post.sender != "alice"]
+
+    def unread_item(self) -> list[UnreadItem]:
+        found = self.unread()
+        return [UnreadItem(self.name, len(found), found[0].seq, found[-1].seq)] if found else []
+
+
+class FeedMachine(RuleBasedStateMachine):
+    """A server, a wire that breaks, a `Feed`, and a reader who comes by now and then."""
+
+    LIMIT = 2
+
+    @initialize(old=st.integers(0, 3), unread=st.integers(0, 2))
+    def begin(self, old: int, unread: int) -> None:
+        self.feed = feed_of(events_max=4, held_max=3)
+        self.talks = [Talk("#a"), Talk("bob"), Talk("#new"), Talk("#none", stored=False)]
+        self.wire: deque[Callable[[], None]] = deque()
+        self.acks: list[tuple[Talk, int]] = []  # replies on the wire
+        self.request: Ask | None = None
+        self.finding = False  # UNREAD is under way
+        self.online = True
+        self.shown: dict[str, list[int]] = {talk.name: [] for talk in self.talks}
+        for talk in self.talks[:2]:
+            for _ in range(old + unread):
+                self.store(talk, "bob")
+            talk.seen = old
+            for item in talk.unread_item():
+                self.feed.take(
+                    UnreadSince(item.conversation, item.count, item.first_seq, item.last_seq)
+                )
+
+    def store(self, talk: Talk, sender: str, step: int = 1) -> Message:
+        post = message(talk.name, talk.last + step, sender)
+        talk.posts.append(post)
+        return post
+
+    def send(self, event: Event) -> None:
+        self.wire.append(lambda: self.feed.take(event))
+
+    @rule(index=st.integers(0, 3), step=st.integers(1, 3), lags=st.booleans())
+    def post(self, index: int, step: int, lags: bool) -> None:
+        """Somebody posts; a connection that lags does not get it."""
+        talk = self.talks[index]
+        before = talk.last
+        post = self.store(talk, "bob", step)
+        if talk.stored:
+            talk.must.append(post.seq)
+        if not self.online:
+            return
+        if lags and talk.lost_from is None:
+            talk.lost_from = before
+        if talk.lost_from is None:
+            self.send(post)
+
+    @precondition(lambda self: self.online)
+    @rule(index=st.integers(0, 3))
+    def catch_breath(self, index: int) -> None:
+        """The server may send to this connection again."""
+        talk = self.talks[index]
+        if talk.lost_from is not None:
+            self.send(Lag(talk.name, talk.lost_from))
+            talk.lost_from = None
+
+    @precondition(lambda self: self.online)
+    @rule(index=st.integers(0, 3))
+    def post_ourselves(self, index: int) -> None:
+        talk = self.talks[index]
+        post = self.store(talk, "alice")
+        self.acks.append((talk, post.seq))
+        self.wire.append(lambda: self.acked(talk, post.seq))
+
+    def acked(self, talk: Talk, seq: int) -> None:
+        self.acks.remove((talk, seq))
+        self.feed.posted(talk.name, seq)
+
+    @precondition(lambda self: self.wire)
+    @rule(lines=st.integers(1, 6))
+    def receive(self, lines: int) -> None:
+        for _ in range(min(lines, len(self.wire))):
+            self.wire.popleft()()
+
+    @precondition(lambda self: self.online)
+    @rule()
+    def ask(self) -> None:
+        """The client asks for what it misses."""
+        if self.feed.finding:
+            if not self.finding:
+                self.finding = True
+                found = [item for talk in self.talks for item in talk.unread_item()]
+                self.wire.append(lambda: self.found(found))
+        elif self.request is None:
+            self.request = self.feed.ask()
+
+    def found(self, unread: list[UnreadItem]) -> None:
+        self.finding = False
+        self.feed.found(unread)
+
+    @precondition(lambda self: self.online and self.request is not None)
+    @rule()
+    def answer(self) -> None:
+        """The server looks into its history; the answer is on its way."""
+        ask, self.request = self.request, None
+        assert ask is not None
+        talk = next(talk for talk in self.talks if talk.name == ask.conversation)
+        stored = [post for post in talk.posts if post.seq > ask.after] if talk.stored else []
+        page = [HistoryItem(m.seq, m.time, m.sender, m.text) for m in stored[: self.LIMIT]]
+        self.wire.append(lambda: self.feed.fill(ask, page, self.LIMIT))
+
+    @precondition(lambda self: self.online)
+    @rule()
+    def lose_connection(self) -> None:
+        self.online = False
+        self.wire.clear()
+        self.request = None
+        self.finding = False
+        for talk, seq in self.acks:
+            talk.may.add(seq)
+        self.acks.clear()
+        for talk in self.talks:
+            talk.lost_from = None
+        self.feed.broken()
+
+    @precondition(lambda self: not self.online)
+    @rule()
+    def come_back(self) -> None:
+        self.online = True
+        for talk in self.talks:
+            for item in talk.unread_item():
+                self.send(UnreadSince(item.conversation, item.count, item.first_seq, item.last_seq))
+
+    @rule(events=st.integers(1, 5))
+    def read(self, events: int) -> None:
+        for _ in range(events):
+            event = self.feed.pop()
+            if isinstance(event, Message):
+                seen = self.shown[event.conversation]
+                assert not seen or seen[-1] < event.seq, f"{event} after {seen}"
+                seen.append(event.seq)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "feed"):
+            return
+        if not self.online:
+            self.come_back()
+        for index in range(4):
+            self.catch_breath(index)
+        self.run_dry()
+        for talk in self.talks:
+            self.check(talk)
+
+    def run_dry(self) -> None:
+        """All that is under way arrives, and the reader reads on."""
+        for _ in range(1_000):
+            self.receive(6)
+            self.read(5)
+            self.ask()
+            if self.request is not None:
+                self.answer()
+            if not self.wire:
+                return
+        raise AssertionError("it never ends")
+
+    def check(self, talk: Talk) -> None:
+        shown = set(self.shown[talk.name])
+        if talk.stored:
+            assert set(talk.must) <= shown
+            assert shown <= set(talk.must) | talk.may
+        else:
+            assert not shown & {post.seq for post in talk.posts if post.sender == "alice"}
+
+
+TestFeedMachine = FeedMachine.TestCase
+TestFeedMachine.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)

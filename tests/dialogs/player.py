@@ -1,0 +1,274 @@
+"""Plays a dialog (script.py) against a real server, and is strict about it.
+
+Each client must receive exactly the lines that are listed, in their order, and at the end nothing
+else: a last PING is answered at once. Three ways to send give three plays of every dialog.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+from pathlib import Path
+
+from tests.dialogs.memory import Memory
+from tests.dialogs.script import Act, Expect, NoDialog, Send, Step, Way, read_dialog
+from tests.serving import SECRET, Peer, Server
+
+_SINGLY_BYTES_MAX = 400
+_ABRUPT = struct.pack("ii", 1, 0)
+
+
+class Sending(Enum):
+    """How a client's lines leave it."""
+
+    WHOLE = auto()
+    BYTE_BY_BYTE = auto()
+    ONE_PACKET = auto()
+
+
+class WrongPlay(AssertionError):
+    """The server said something else than the dialog has it say."""
+
+
+class Player:
+    """One performance."""
+
+    def __init__(self, folder: Path, sending: Sending) -> None:
+        self._folder = folder
+        self._sending = sending
+        self._server: Server | None = None
+        self._settings: dict[str, object] = {}
+        self._peers: dict[str, Peer] = {}
+        self._memory = Memory()
+        self._sent: set[int] = set()  # indices of the steps whose lines have left already
+
+    def play(self, steps: list[Step]) -> None:
+        """Play `steps`, then see that nothing is left over. Raises WrongPlay."""
+        try:
+            for index, step in enumerate(steps):
+                self._play(steps, index, step)
+            self._curtain()
+        finally:
+            if self._server is not None and self._server.process is not None:
+                self._server.kill()
+
+    def _play(self, steps: list[Step], index: int, step: Step) -> None:
+        if isinstance(step, Act):
+            self._act(step)
+        elif isinstance(step, Send):
+            if index not in self._sent:
+                self._send(step.client, list(self._together(steps, index)))
+        elif step.way is Way.ANY_ORDER:
+            if not self._follows(steps, index, step):
+                self._expect_any_order(_block(steps, index))
+        else:
+            self._expect(step)
+
+    # What leaves
+
+    def _together(self, steps: list[Step], index: int) -> Iterator[bytes]:
+        """The lines of the send at `index` and of those that leave with it."""
+        first = steps[index]
+        assert isinstance(first, Send)
+        yield from self._lines(first)
+        if self._sending is not Sending.ONE_PACKET:
+            return
+        for later in range(index + 1, len(steps)):
+            step = steps[later]
+            if isinstance(step, Act) or step.client != first.client:
+                return
+            if isinstance(step, Send):
+                try:
+                    lines = self._lines(step)
+                except KeyError:  # it repeats what is yet to be received
+                    return
+                self._sent.add(later)
+                yield from lines
+
+    def _lines(self, step: Send) -> list[bytes]:
+        line = self._memory.filled(step.line)
+        if step.raw:
+            return [line.encode("latin-1").decode("unicode_escape").encode("latin-1")] * step.times
+        return [f"{line}\n".encode()] * step.times
+
+    def _send(self, client: str, lines: list[bytes]) -> None:
+        peer = self._peer(client)
+        if self._sending is Sending.ONE_PACKET:
+            lines = [b"".join(lines)]
+        for line in lines:
+            for piece in _pieces(line) if self._sending is Sending.BYTE_BY_BYTE else [line]:
+                peer.send_bytes(piece)
+
+    # What comes
+
+    def _expect(self, step: Expect) -> None:
+        for _ in range(step.times):
+            got = self._read(step)
+            if not self._memory.matches(step.line, got):
+                raise _wrong(step, got)
+        if step.way is Way.MANY:
+            self._expect_more(step)
+
+    def _expect_more(self, step: Expect) -> None:
+        peer = self._peer(step.client)
+        while self._memory.matches(step.line, got := self._read(step)):
+            pass
+        peer.put_back(got)
+
+    def _expect_any_order(self, block: list[Expect]) -> None:
+        left = list(block)
+        while left:
+            got = self._read(left[0])
+            matching = [step for step in left if self._memory.matches(step.line, got)]
+            if not matching:
+                raise _wrong(left[0], got)
+            left.remove(matching[0])
+
+    def _read(self, step: Expect) -> str:
+        try:
+            return self._peer(step.client).read()
+        except (EOFError, TimeoutError, ConnectionError) as gone:
+            raise _wrong(step, repr(gone)) from None
+
+    @staticmethod
+    def _follows(steps: list[Step], index: int, step: Expect) -> bool:
+        before = steps[index - 1]
+        return isinstance(before, Expect) and (before.client, before.way) == (step.client, step.way)
+
+    # What is done
+
+    def _act(self, step: Act) -> None:
+        if step.actor == "settings":
+            self._settings = _settings(step.what)
+        elif step.actor == "check":
+            self._check(step)
+        elif step.actor == "server":
+            self._act_server(step)
+        else:
+            self._act_client(step)
+
+    def _act_client(self, step: Act) -> None:
+        client, what = step.actor, step.what
+        if what == "connect":
+            self._memory.held.pop(f"{client}_token", None)
+            self._peers[client] = self._running().connect()
+        elif what == "half-close":
+            self._peer(client).half_close()
+        elif what in ("close", "reset"):
+            with self._peers.pop(client) as peer:
+                if what == "reset":
+                    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPT)
+        elif what == "closed":
+            with self._peers.pop(client) as peer:
+                if not peer.ended():
+                    raise WrongPlay(f"{step.where}: {client} is not closed, but got {peer.read()}")
+        else:
+            raise NoDialog(f"{step.where}: {what}")
+
+    def _act_server(self, step: Act) -> None:
+        if step.what == "kill -9":
+            self._running().kill()
+            self._part()
+        elif step.what == "stop":
+            if (status := self._running().stop()) != 0:
+                raise WrongPlay(f"{step.where}: the server's exit status is {status}")
+        elif step.what.startswith("restart"):
+            self._running().settings |= _settings(step.what.removeprefix("restart"))
+            self._running().start()
+        else:
+            raise NoDialog(f"{step.where}: {step.what}")
+
+    def _check(self, step: Act) -> None:
+        less, sign, more = step.what.split(" ")
+        one, two = self._memory.filled(less), self._memory.filled(more)
+        so = one != two if sign == "!=" else sign == "<" and (len(one), one) < (len(two), two)
+        if not so:
+            raise WrongPlay(f"{step.where}: {one} {sign} {two} is not so")
+
+    # Behind the stage
+
+    def _running(self) -> Server:
+        if self._server is None:
+            self._server = Server(self._folder, **self._settings)
+            self._server.start()
+        return self._server
+
+    def _peer(self, client: str) -> Peer:
+        if client not in self._peers:
+            raise WrongPlay(f"{client} has no connection here")
+        return self._peers[client]
+
+    def _part(self) -> None:
+        for peer in self._peers.values():
+            peer.close()
+        self._peers.clear()
+
+    def _curtain(self) -> None:
+        for client in self._peers:
+            self._send(client, [f"PING|{client} leaves\n".encode()])
+            self._expect(Expect("the end", client, f"PING|SUCCESS|{client} leaves"))
+        self._part()
+        server = self._running()
+        if server.process is not None and (status := server.stop()) != 0:
+            raise WrongPlay(f"the end: the server's exit status is {status}")
+        self._judge_log(server.log.read_text())
+
+    def _judge_log(self, log: str) -> None:
+        if "Traceback" in log:
+            raise WrongPlay(f"the server had an exception:\n{log}")
+        tokens = [text for name, text in self._memory.held.items() if name.endswith("token")]
+        if any(secret in log for secret in [SECRET, *tokens]):
+            raise WrongPlay("the log tells a secret")
+
+
+def play(path: Path, folder: Path, sending: Sending) -> None:
+    """Play the dialog in the file `path` with the server's data in `folder`. Raises WrongPlay."""
+    with _told():
+        Player(folder, sending).play(read_dialog(path))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Keep a wrong play's message and drop the player's own stack from the report."""
+    try:
+        yield
+    except WrongPlay as wrong:
+        raise WrongPlay(str(wrong)) from None
+
+
+def _block(steps: list[Step], index: int) -> list[Expect]:
+    """The lines from `index` on that may come in any order."""
+    block: list[Expect] = []
+    for step in steps[index:]:
+        if not isinstance(step, Expect) or step.way is not Way.ANY_ORDER:
+            break
+        if block and step.client != block[0].client:
+            break
+        block.append(step)
+    return block
+
+
+def _pieces(line: bytes) -> Iterator[bytes]:
+    """Byte by byte; only the two ends of a very long line, its middle at once."""
+    half = _SINGLY_BYTES_MAX // 2
+    cut = max(half, len(line) - half)
+    for at in range(min(half, len(line))):
+        yield line[at : at + 1]
+    if middle := line[half:cut]:
+        yield middle
+    for at in range(cut, len(line)):
+        yield line[at : at + 1]
+
+
+def _settings(words: str) -> dict[str, object]:
+    pairs = [word.partition("=") for word in words.split() if word != "with"]
+    return {name: value for name, _, value in pairs}
+
+
+def _wrong(step: Expect, got: str) -> WrongPlay:
+    return WrongPlay(
+        f"{step.where}: {step.client} expects\n  {step.line[:300]}\nand got\n  {got[:300]}"
+    )

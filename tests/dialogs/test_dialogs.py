@@ -1,0 +1,49 @@
+"""Every dialog, played three ways, and the guard that no command, error or event lacks one."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from chatd.protocol import wire  # noqa: F401  (declares the commands and events)
+from chatd.protocol.declare import COMMANDS, EVENTS
+from tests.dialogs.player import Sending, play
+from tests.dialogs.script import Expect, read_dialog
+
+DIALOGS = sorted(Path(__file__).parent.glob("*.txt"))
+
+
+@pytest.mark.parametrize("sending", Sending, ids=lambda sending: sending.name.lower())
+@pytest.mark.parametrize("path", DIALOGS, ids=lambda path: path.stem)
+def test_dialog(path: Path, sending: Sending, tmp_path: Path) -> None:
+    play(path, tmp_path, sending)
+
+
+@cache
+def heard() -> frozenset[str]:
+    """The beginning of every line that some client receives in some dialog."""
+    lines = (
+        step.line for path in DIALOGS for step in read_dialog(path) if isinstance(step, Expect)
+    )
+    failure = re.compile(r"\w+\|FAILURE\|\w+|\w+\|SUCCESS|\*\w+")
+    return frozenset(found[0] for line in lines if (found := failure.match(line)))
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_each_command_succeeds_in_a_dialog(verb: str) -> None:
+    assert f"{verb}|SUCCESS" in heard()
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"), [(verb, code) for verb, made in COMMANDS.items() for code in made.errors]
+)
+def test_each_declared_error_occurs_in_a_dialog(verb: str, code: str) -> None:
+    assert f"{verb}|FAILURE|{code}" in heard()
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_each_event_occurs_in_a_dialog(event: str) -> None:
+    assert event in heard()

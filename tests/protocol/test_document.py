@@ -1,0 +1,102 @@
+"""protocol.md: its tables are current, and its transcripts are what the server really says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chatd.protocol.declare import COMMANDS, EVENTS
+from chatd.protocol.errors import Code
+from tests.dialogs.player import Sending, play
+from tests.protocol.tables import BLOCK, DOCUMENT, names, renewed
+
+TEXT = DOCUMENT.read_text()
+
+_TRANSCRIPT = re.compile(
+    r"^#{2,3} (?P<title>[^\n]+)$"
+    r"|(<!-- before:\n(?P<before>.*?)-->\n)?^```chat\n(?P<lines>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_LITERALS = [
+    ("time", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")),
+    ("token", re.compile(r"(?<=\|)[A-Za-z0-9_-]{43}$", re.MULTILINE)),
+    ("session", re.compile(r"(?<=\|)(?=[a-z]*[2-7])[a-z2-7]{12}\b")),
+]
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A transcript of protocol.md, under the heading `title`."""
+
+    title: str
+    before: str | None
+    lines: str
+
+    def dialog(self) -> str:
+        """As the dialogs' player takes it: what differs each time stands as a `{name}`."""
+        text = self._beginning() + self.lines
+        text = text.replace("chat.example.net", "test").replace("chatd 1.0.0", "chatd …")
+        text = re.sub(r"\*HELLO\|chat/1\|test\|.*", "*HELLO|chat/1|test|{hello_key}", text)
+        for look, pattern in _LITERALS:
+            for number, literal in enumerate(dict.fromkeys(pattern.findall(text))):
+                text = text.replace(literal, f"{{literal{number}_{look}}}")
+        return text
+
+    def _beginning(self) -> str:
+        if self.before is not None:
+            return self.before
+        clients = dict.fromkeys(re.findall(r"^(\w+)[<>]", self.lines, re.MULTILINE))
+        return f"{', '.join(clients)}: register\n"
+
+
+def transcripts() -> list[Transcript]:
+    found, title = [], ""
+    for match in _TRANSCRIPT.finditer(TEXT):
+        title = match["title"] or title
+        if match["lines"]:
+            found.append(Transcript(title, match["before"], match["lines"]))
+    return found
+
+
+TRANSCRIPTS = transcripts()
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda transcript: transcript.title)
+def test_the_server_says_what_the_document_says(transcript: Transcript, tmp_path: Path) -> None:
+    path = tmp_path / f"{transcript.title}.txt"
+    path.write_text(transcript.dialog())
+    play(path, tmp_path, Sending.WHOLE)
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_each_command_has_a_transcript_under_its_heading(verb: str) -> None:
+    lines = "".join(one.lines for one in TRANSCRIPTS if one.title == verb)
+    assert f"< {verb}|SUCCESS" in lines
+
+
+def test_the_tables_are_current() -> None:
+    """`make docs` writes them anew."""
+    assert renewed(TEXT).splitlines() == TEXT.splitlines()
+
+
+def test_each_table_stands_once() -> None:
+    assert sorted(block["name"] for block in BLOCK.finditer(TEXT)) == sorted(names())
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_each_event_is_seen_or_explained(event: str) -> None:
+    assert f"< {event}|" in TEXT or f"`{event}|" in TEXT
+
+
+def test_links_within_the_document_lead_somewhere() -> None:
+    headings = re.findall(r"^#{1,3} (.+)$", TEXT, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+
+
+def test_no_word_looks_like_a_code_and_is_none() -> None:
+    failures = re.findall(r"FAILURE\|([A-Z_]+)|\*BYE\|([A-Z_]+)", TEXT)
+    assert {one or other for one, other in failures} <= {*Code, "CODE"}
