@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -102,6 +103,9 @@ class Archive(Protocol):
 
 class Passwords(Protocol):
     """argon2id and zxcvbn off the event loop. Raise ChatError RATE_LIMITED when too many wait."""
+
+    def turn(self, key: Hashable) -> AbstractAsyncContextManager[None]:
+        """Hold it while checking a password: one at a time for each key."""
 
     async def hash(self, secret: str) -> str: ...
 

@@ -229,4 +229,5 @@ def usage(cls: type[Request]) -> str:
     text = cls.verb
     for field in cls.shape.fields:
         text += f"[|{field.label[1:-1]}]" if field.optional else f"|{field.label}"
-    return text + "".join(f"[|{option.name}={option.kind.form}]" for option in cls.shape.options)
+    options = [(option.name, option.kind.form.partition(",")[0]) for option in cls.shape.options]
+    return text + "".join(f"[|{name}={form}]" for name, form in options)

@@ -63,7 +63,10 @@ def _say_version(wanted: bool) -> None:
 def _root(
     context: typer.Context,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Say which version this is."
+        ),
     ] = False,
 ) -> None:
     """A chat server that a person can drive with netcat.
@@ -90,7 +93,7 @@ def run(
         str | None, typer.Option(metavar="NAME", help="What the server calls itself.")
     ] = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the settings again."""
+    """Serve until told to stop; SIGHUP reads the settings again."""
     flags = {"listen": listen or None, "unix": unix, "data": data, "name": name}
     settings = partial(load, config, os.environ, flags)
     trio.run(serve, settings(), settings)
@@ -98,7 +101,11 @@ def run(
 
 @app.command()
 def check(data: Data = None, config: Config = None) -> None:
-    """Verify the database, and that no name or text stands in the clear. A server may run."""
+    """Verify all that is stored; a server may run.
+
+    Is the database whole, does every box open with the server key, and does no name or text
+    stand in the clear in any file of the data folder?
+    """
     home = folder.found(_settings(config, data))
     if not home.database.exists():
         raise folder.FolderError(f"no database {home.database} yet: start the server first")
@@ -112,7 +119,7 @@ def check(data: Data = None, config: Config = None) -> None:
 
 @app.command()
 def backup(file: BackupFile, data: Data = None, config: Config = None) -> None:
-    """Copy the database to a new FILE. A server may run."""
+    """Copy the database to a new FILE; a server may run."""
     home = folder.found(_settings(config, data))
     copy_database(home.database, file)
     typer.echo(f"The database is copied to {file}.")
@@ -124,7 +131,7 @@ def backup(file: BackupFile, data: Data = None, config: Config = None) -> None:
 
 @app.command()
 def restore(file: BackupFile, data: Data = None, config: Config = None) -> None:
-    """Put a copy that `backup` made in the database's place. The server must be stopped."""
+    """Put FILE in the database's place; no server may run."""
     with folder.locked(_settings(config, data)) as home:
         kept = restore_database(home.database, file, home.key)
     typer.echo(f"The database {home.database} is now the copy {file}.")

@@ -71,6 +71,12 @@ def opened(settings: Settings) -> Iterator[Folder]:
 @contextmanager
 def locked(settings: Settings) -> Iterator[Folder]:
     """The data folder and its key, both there already, locked. Raises FolderError."""
+    path = data_path(settings)
+    with _told(path):
+        if not path.exists():
+            raise FolderError(
+                f"{path} is missing: make it (mkdir -m 700), put the server key there"
+            )
     folder = found(settings)
     with _locked(folder.path):
         yield folder
@@ -144,7 +150,9 @@ def _with_key(path: Path, settings: Settings, make: bool) -> Folder:
     with _told(path):
         if file.parent == path and not file.exists():
             if not make or _holds_database(path):
-                raise FolderError(f"the server key {file} is missing: put it back from its copy")
+                raise FolderError(
+                    f"the server key {file} is missing, and no other opens the data: put it there"
+                )
             _make_key(file)
         return Folder(path, file, _read_key(file))
 

@@ -189,10 +189,11 @@ class Reactor:
     def _input_ended(self, connection: Connection, step: Step) -> None:
         connection.readable = False
         connection.input_ended = True
-        connection.lines = connection.reader.end()
         connection.step(step)
-        if step is Step.PEER_LOST:
-            connection.outbox.clear()
+        if connection.state is State.LOST:
+            connection.outbox.clear()  # and half a line is none: its end may be what was lost
+        else:
+            connection.lines = connection.reader.end()
 
     def _finish(self, connection: Connection) -> None:
         """All that was received is carried out, and no more will come."""

@@ -40,7 +40,7 @@ def quit_(chat: Chat, client: Client, request: commands.Quit) -> Reply:
 def _overview() -> list[str]:
     width = max(len(usage(command)) for command in COMMANDS.values() if len(usage(command)) < 40)
     lines = [f"{usage(command):{width}}  {command.doc}" for command in COMMANDS.values()]
-    return [*lines, "In a field write | as \\p, a new line as \\n, a backslash as \\\\."]
+    return [*lines, "In a field write a bar as backslash p, a new line as backslash n."]
 
 
 def _page(command: type[Request]) -> list[str]:

@@ -86,13 +86,14 @@ async def prove(
     """Check a password. Failures slow down, by address and account together, so that an attacker
     cannot lock a victim out. DENIED, RATE_LIMITED."""
     key = (address_block(client.address) or "", user)
-    if (wait := chat.slowdown.wait(key, chat.now())) > 0:
-        raise rate_limited(wait, "Too many failed log-ins")
-    chat.slowdown.begin(key, chat.now())
     known = None if account is None or account.erased else account.secret
-    if not await chat.passwords.verify(secret, known):
-        raise ChatError(Code.DENIED, "Wrong user or secret.")
-    chat.slowdown.succeed(key)
+    async with chat.passwords.turn(key):  # one at a time, so that each knows of those before it
+        if (wait := chat.slowdown.wait(key, chat.now())) > 0:
+            raise rate_limited(wait, "Too many failed log-ins")
+        chat.slowdown.begin(key, chat.now())
+        if not await chat.passwords.verify(secret, known):
+            raise ChatError(Code.DENIED, "Wrong user or secret.")
+        chat.slowdown.succeed(key)
 
 
 async def strong_enough(chat: Chat, secret: str, user: str) -> None:

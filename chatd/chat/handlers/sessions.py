@@ -28,7 +28,7 @@ _NO_TOKEN = ChatError(Code.DENIED, "The token is not valid, or no longer; log in
 async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
     user = _possible(request.user)
     stored = await chat.archive.account_named(user or "")  # read, known or not: it takes as long
-    await prove(chat, client, user or request.user, request.secret, stored)
+    await prove(chat, client, user or "", request.secret, stored)
     if stored is None:
         raise _DENIED
     secret = await chat.passwords.rehashed(request.secret, stored.secret)
