@@ -39,9 +39,9 @@ class _Failures:
 class Slowdown:
     """Failed attempts by key: after `free` of them one waits, after each further one twice as long.
 
-    A key gives the address block and the user, so nobody can make another person wait. An attempt
-    counts as failed from its beginning, so that many at once gain nothing. Each `wait_seconds_max`
-    without an attempt forgets one. At most `keys_max` keys are kept; whoever waits goes last.
+    A key gives the address block and the user, so nobody can make another person wait. Check one
+    attempt at a time for each key, so that many at once gain nothing. Each `wait_seconds_max`
+    without a failure forgets one. At most `keys_max` keys are kept; whoever waits goes last.
     """
 
     __slots__ = ("_by_key", "_count_max", "_free", "_keys_max", "_wait_max", "_wait_min")
@@ -67,8 +67,8 @@ class Slowdown:
         failures = self._by_key.get(key)
         return max(0.0, failures.until - now) if failures is not None else 0.0
 
-    def begin(self, key: Hashable, now: float) -> None:
-        """Count an attempt, as failed until `succeed` says otherwise."""
+    def fail(self, key: Hashable, now: float) -> None:
+        """Count a failed attempt."""
         count = min(self._remembered(key, now) + 1, self._count_max)
         self._by_key[key] = _Failures(count, now, now + self._delay(count))
         self._by_key.move_to_end(key)

@@ -40,12 +40,17 @@ def fresh() -> apsw.Connection:
 
 def shape(db: apsw.Connection) -> set[tuple[Any, ...]]:
     """Every table, index and column with its type; no two schemas that differ have the same."""
-    columns = db.execute(
+    parts = db.execute(
         "SELECT s.type, s.name, s.tbl_name, c.name, c.type, c.[notnull], c.pk FROM sqlite_schema s"
         " LEFT JOIN pragma_table_xinfo(s.name) c"
     )
     kinds = db.execute("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")
-    return {*columns, *kinds}
+    return {*parts, *kinds}
+
+
+def columns(db: apsw.Connection) -> set[tuple[str, str]]:
+    """The names of all tables and columns."""
+    return {(table.name, column) for table in tables(db) for column in table.columns}
 
 
 def tables(db: apsw.Connection) -> list[Table]:
@@ -55,9 +60,9 @@ def tables(db: apsw.Connection) -> list[Table]:
 
 
 def _table(db: apsw.Connection, name: str) -> Table:
-    columns = list(db.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)))
-    key = sorted((pk, column) for column, pk in columns if pk)
-    return Table(name, tuple(column for column, _ in columns), tuple(column for _, column in key))
+    found = list(db.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)))
+    key = sorted((pk, column) for column, pk in found if pk)
+    return Table(name, tuple(column for column, _ in found), tuple(column for _, column in key))
 
 
 def pages(db: apsw.Connection, table: Table) -> Iterator[list[Row]]:

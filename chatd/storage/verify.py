@@ -10,7 +10,7 @@ from chatd.security.boxes import OVERHEAD_BYTES, BoxError
 
 from .codec import SENDER_TAG_BYTES, Codec
 from .findings import Report
-from .tables import Row, Table, fresh, pages, shape, tables
+from .tables import Row, Table, columns, fresh, pages, shape, tables
 
 SIZES_BYTES = {
     "name_hash": 32,
@@ -34,11 +34,11 @@ class Verifier:
         self._known = known
 
     def run(self) -> None:
-        """Verify all tables that this version knows; where one is missing, only that is found."""
-        own, found = fresh(), shape(self._db)
-        if found != shape(own):
+        """Verify all tables of this version's schema; where it lacks some, only that is found."""
+        own = fresh()
+        if shape(self._db) != shape(own):
             self._report.add("the database: its tables and columns are not those of this version")
-        if not shape(own) <= found:
+        if not columns(own) <= columns(self._db):
             return
         for table in tables(own):
             verify = VERIFY[table.name]

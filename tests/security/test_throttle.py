@@ -21,7 +21,7 @@ def waits(slow: Slowdown, attempts: int, now: float = 0) -> list[float]:
     found = []
     for _ in range(attempts):
         now += slow.wait(MALLORY, now)
-        slow.begin(MALLORY, now)
+        slow.fail(MALLORY, now)
         found.append(slow.wait(MALLORY, now))
     return found
 
@@ -34,7 +34,7 @@ def test_waits_double_after_the_free_attempts_up_to_the_longest() -> None:
 
 def test_a_wait_runs_off() -> None:
     slow = slowdown(free=1)
-    slow.begin(MALLORY, 100)
+    slow.fail(MALLORY, 100)
     assert [slow.wait(MALLORY, now) for now in (100, 100.25, 101, 500)] == [1, 0.75, 0, 0]
 
 
@@ -42,7 +42,7 @@ def test_attempts_count_before_they_are_decided() -> None:
     slow = slowdown(free=3)
     for _ in range(3):
         assert slow.wait(MALLORY, 0) == 0
-        slow.begin(MALLORY, 0)
+        slow.fail(MALLORY, 0)
     assert slow.wait(MALLORY, 0) > 0
 
 
@@ -67,14 +67,14 @@ def test_failures_are_forgotten_one_by_one() -> None:
     slow = slowdown()
     waits(slow, 6)
     start = 1000.0
-    slow.begin(MALLORY, start)
+    slow.fail(MALLORY, start)
     assert slow.wait(MALLORY, start) == 0  # long ago, all forgotten
     for _ in range(5):
-        slow.begin(MALLORY, start)
+        slow.fail(MALLORY, start)
     assert slow.wait(MALLORY, start) == 2
-    slow.begin(MALLORY, start + 119)  # one of six forgotten, one more
+    slow.fail(MALLORY, start + 119)  # one of six forgotten, one more
     assert slow.wait(MALLORY, start + 119) == 2
-    slow.begin(MALLORY, start + 119 + 120)  # two forgotten
+    slow.fail(MALLORY, start + 119 + 120)  # two forgotten
     assert slow.wait(MALLORY, start + 119 + 120) == 1
 
 
@@ -82,7 +82,7 @@ def test_who_goes_on_for_ever_gets_about_one_attempt_in_the_longest_wait() -> No
     slow, now, attempts = slowdown(), 0.0, 0
     while now < 86_400:
         now += max(slow.wait(MALLORY, now), 0.001)
-        slow.begin(MALLORY, now)
+        slow.fail(MALLORY, now)
         attempts += 1
     assert attempts < 86_400 / 60 + 20
 
@@ -95,7 +95,7 @@ def test_keys_stay_bounded_and_waits_too(steps: list[tuple[int, str, float]]) ->
     for key, step, passed in steps:
         now += passed
         if step == "b":
-            slow.begin(key, now)
+            slow.fail(key, now)
             assert 0 < slow.wait(key, now) <= 60
         elif step == "s":
             slow.succeed(key)
@@ -107,7 +107,7 @@ def test_a_flood_of_names_does_not_free_who_waits() -> None:
     slow = slowdown(free=2, keys_max=10)
     waits(slow, 4)
     for at in range(1000):
-        slow.begin(("203.0.113.9", f"user{at}"), 4)
+        slow.fail(("203.0.113.9", f"user{at}"), 4)
     assert len(slow) == 10
     assert slow.wait(MALLORY, 4) == 3
 
@@ -115,25 +115,25 @@ def test_a_flood_of_names_does_not_free_who_waits() -> None:
 def test_the_key_tried_longest_ago_makes_room() -> None:
     slow = slowdown(free=2, keys_max=2)
     for key, now in (("a", 0), ("b", 0), ("a", 1), ("c", 2)):
-        slow.begin(key, now)
+        slow.fail(key, now)
     assert slow.wait("a", 2) == 0
-    slow.begin("a", 2)
+    slow.fail("a", 2)
     assert slow.wait("a", 2) == 2  # "a" was kept, with the two attempts before
 
 
 def test_a_thousand_failures_are_forgotten_as_fast_as_those_that_matter() -> None:
     slow = slowdown()
     for _ in range(1000):
-        slow.begin(MALLORY, 0)
+        slow.fail(MALLORY, 0)
     assert slow.wait(MALLORY, 0) == 60
-    slow.begin(MALLORY, 12 * 60)
+    slow.fail(MALLORY, 12 * 60)
     assert slow.wait(MALLORY, 12 * 60) == 0
 
 
 def test_where_all_wait_the_oldest_makes_room() -> None:
     slow = slowdown(free=0, keys_max=3)
     for at in range(4):
-        slow.begin(at, 0)
+        slow.fail(at, 0)
     assert [slow.wait(at, 0) > 0 for at in range(4)] == [False, True, True, True]
 
 

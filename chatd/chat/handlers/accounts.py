@@ -90,8 +90,8 @@ async def prove(
     async with chat.passwords.turn(key):  # one at a time, so that each knows of those before it
         if (wait := chat.slowdown.wait(key, chat.now())) > 0:
             raise rate_limited(wait, "Too many failed log-ins")
-        chat.slowdown.begin(key, chat.now())
         if not await chat.passwords.verify(secret, known):
+            chat.slowdown.fail(key, chat.now())
             raise ChatError(Code.DENIED, "Wrong user or secret.")
         chat.slowdown.succeed(key)
 
