@@ -62,6 +62,9 @@ class StoredRoom:
 class Archive(Protocol):
     """Reads of what is on disk. All may raise `Unavailable`."""
 
+    async def credentials(self, name: str) -> tuple[int, str] | None:
+        """Account and password hash, or None; it takes as long either way."""
+
     async def account_named(self, name: str) -> Account | None: ...
 
     async def account(self, account: int) -> Account | None: ...

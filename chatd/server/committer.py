@@ -43,13 +43,20 @@ class Committer:
         while True:
             await self._alarm.wait()
             self._idle = False
-            while (batch := self._chat.ledger.take()) is not None:
+            while await self._gathered() and (batch := self._chat.ledger.take()) is not None:
                 if self._freed is not None:
                     self._freed.set()
                 await self._commit(batch)
                 self._wake_settled()
                 await self._reactor.flush()
             self._idle = True
+
+    async def _gathered(self) -> bool:
+        before = -1
+        while before != (now := self._chat.ledger.size[0]):
+            before = now
+            await trio.lowlevel.checkpoint()
+        return True
 
     @property
     def busy(self) -> bool:

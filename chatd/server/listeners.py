@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.errors import Code
 from chatd.protocol.events import PROTOCOL, Bye, Hello
 from chatd.protocol.wire import write_event
 
@@ -137,14 +137,26 @@ class Doors:
     def _welcome(self, sock: socket.socket, address: object) -> None:
         sock.setblocking(False)
         if len(self.reactor.connections) >= self.connections_max and not self._make_room():
-            refuse(sock, ChatError(Code.UNAVAILABLE, "The server is full; try again later."))
+            self._refuse(sock)
             return
         if sock.family != socket.AF_UNIX:
             _tune(sock)
         source = str(address[0]) if isinstance(address, tuple) else ""
         connection = Connection(self.reactor, sock, source, PLAIN, self.outbox_bytes_max)
         self.reactor.admit(connection)
-        connection.put(write_event(Hello(PROTOCOL, self.server_name, self.fingerprint)))
+        connection.put(self._hello())
+
+    def _hello(self) -> bytes:
+        return write_event(Hello(PROTOCOL, self.server_name, self.fingerprint))
+
+    def _refuse(self, sock: socket.socket) -> None:
+        """Say goodbye to somebody who is not let in; they may miss it."""
+        bye = write_event(Bye(Code.UNAVAILABLE, "The server is full; try again later."))
+        try:
+            sock.send(self._hello() + bye)
+        except OSError as error:
+            _log.debug("refusal not sent", problem=error.strerror)
+        sock.close()
 
     def _make_room(self) -> bool:
         """Whoever has not logged in for longest gives way, so that they cannot lock others out."""
@@ -153,15 +165,6 @@ class Doors:
                 connection.goodbye(Code.UNAVAILABLE, "The server is full; log in sooner.")
                 return len(self.reactor.connections) < self.connections_max * 1.1
         return False
-
-
-def refuse(sock: socket.socket, error: ChatError) -> None:
-    """Say `*BYE` to somebody who is not let in; they may miss it."""
-    try:
-        sock.send(write_event(Bye(error.code, error.sentence)))
-    except OSError as failed:
-        _log.debug("refusal not sent", problem=failed.strerror)
-    sock.close()
 
 
 def _tune(sock: socket.socket) -> None:

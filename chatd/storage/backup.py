@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from chatd.security.keys import ServerKey
 from .check import open_to_read, verify
 from .files import sync
 from .findings import Report
+from .sqlite import OpenError, open_database
 
 SEQS_SKIPPED = 1_000_000_000
 """How far a restored conversation jumps ahead: past all that was given out since the copy."""
@@ -57,6 +58,7 @@ def restore(database: Path, file: Path, key: ServerKey, now: datetime | None = N
             _remove(draft)
             draft.touch(mode=0o600, exist_ok=False)
             _copy(file, draft)
+            _update(draft, file)
             _verify(draft, file, key)
             _skip_seqs(draft)
             sync(draft)
@@ -111,6 +113,17 @@ def _open(file: Path) -> apsw.Connection:
     return db
 
 
+def _update(draft: Path, file: Path) -> None:
+    """Bring an older chatd's copy up to date, as a server does that starts on it."""
+    with closing(open_to_read(draft)) as db:
+        if db.pragma("user_version") == 0:
+            raise CopyError(f"{file} is not restored: it is no backup of chatd")
+    try:
+        open_database(draft).close()
+    except OpenError as error:
+        raise CopyError(f"{file} is not restored: {error}") from error
+
+
 def _verify(draft: Path, file: Path, key: ServerKey) -> None:
     report = Report()
     with closing(open_to_read(draft)) as db:
@@ -136,13 +149,22 @@ def _set_aside(database: Path, now: datetime) -> Path | None:
     so that a crash never leaves the folder without one."""
     if not database.exists():
         return None
-    # Its log goes into it; where it is too damaged for that, the log is kept beside it.
-    with suppress(apsw.Error), closing(apsw.Connection(str(database), flags=_WRITE)) as db:
-        db.pragma("journal_mode", "delete")
     kept = database.with_name(f"{database.name}.before-{now:%Y%m%dT%H%M%S.%fZ}")
     kept.hardlink_to(database)
-    for suffix in _BESIDE:
-        log = database.with_name(database.name + suffix)
-        if log.exists():
-            log.rename(kept.with_name(kept.name + suffix))
+    log, kept_log = (path.with_name(f"{path.name}-wal") for path in (database, kept))
+    if log.exists():
+        kept_log.hardlink_to(log)
+    if _settled(database):
+        kept_log.unlink(missing_ok=True)
+    for suffix in _BESIDE:  # none of them belongs to the database that comes
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
     return kept
+
+
+def _settled(database: Path) -> bool:
+    """Whether all of its log could be brought into the database; not if that is damaged."""
+    try:
+        with closing(apsw.Connection(str(database), flags=_WRITE)) as db:
+            return bool(db.pragma("journal_mode", "delete") == "delete")
+    except apsw.Error:
+        return False

@@ -39,6 +39,13 @@ class Reader:
     def close(self) -> None:
         self._db.close()
 
+    def credentials(self, name: str) -> tuple[int, str] | None:
+        sql = "SELECT id, secret_box FROM account WHERE name_hash = ?"
+        row = self._one(sql, self._codec.user_hash(name))
+        if row is None or row[1] is None:
+            return None
+        return row[0], self._codec.open("account.secret", row[1], row[0])
+
     def account_named(self, name: str) -> Account | None:
         found = self._one(f"{_ACCOUNT} WHERE name_hash = ?", self._codec.user_hash(name))
         return None if found is None else self._account(found, name)

@@ -94,6 +94,9 @@ class SqliteStore:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._close, limiter=self._write_limit)
 
+    async def credentials(self, name: str) -> tuple[int, str] | None:
+        return await self._read(Reader.credentials, name)
+
     async def account_named(self, name: str) -> Account | None:
         return await self._read(Reader.account_named, name)
 

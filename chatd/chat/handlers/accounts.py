@@ -45,7 +45,7 @@ async def register(chat: Chat, client: Client, request: commands.Register) -> De
 @handles(commands.Passwd)
 async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decision:
     before = await chat.asking(lambda: chat.me(client))
-    await prove(chat, client, before.name, request.old, before)
+    await prove(chat, client, before.name, request.old, before.secret)
     await strong_enough(chat, request.new, before.name)
     secret = await chat.passwords.hash(request.new)
 
@@ -65,7 +65,7 @@ async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decisi
 @handles(commands.Erase)
 async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision:
     before = await chat.asking(lambda: chat.me(client))
-    await prove(chat, client, before.name, request.secret, before)
+    await prove(chat, client, before.name, request.secret, before.secret)
 
     def decide() -> Reply:
         me, _ = _still_mine(chat, client, before.secret)
@@ -80,17 +80,14 @@ async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision
     return decide
 
 
-async def prove(
-    chat: Chat, client: Client, user: str, secret: str, account: Account | None
-) -> None:
+async def prove(chat: Chat, client: Client, user: str, secret: str, hashed: str | None) -> None:
     """Check a password. Failures slow down, by address and account together, so that an attacker
     cannot lock a victim out. DENIED, RATE_LIMITED."""
     key = (address_block(client.address) or "", user)
-    known = None if account is None or account.erased else account.secret
     async with chat.passwords.turn(key):  # one at a time, so that each knows of those before it
         if (wait := chat.slowdown.wait(key, chat.now())) > 0:
             raise rate_limited(wait, "Too many failed log-ins")
-        if not await chat.passwords.verify(secret, known):
+        if not await chat.passwords.verify(secret, hashed):
             chat.slowdown.fail(key, chat.now())
             raise ChatError(Code.DENIED, "Wrong user or secret.")
         chat.slowdown.succeed(key)

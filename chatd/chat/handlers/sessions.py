@@ -27,15 +27,16 @@ _NO_TOKEN = ChatError(Code.DENIED, "The token is not valid, or no longer; log in
 @handles(commands.Auth)
 async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
     user = _possible(request.user)
-    stored = await chat.archive.account_named(user or "")  # read, known or not: it takes as long
-    await prove(chat, client, user or "", request.secret, stored)
-    if stored is None:
+    known = await chat.archive.credentials(user or "")  # read, whoever it is: it takes as long
+    await prove(chat, client, user or "", request.secret, known and known[1])
+    if known is None:
         raise _DENIED
-    secret = await chat.passwords.rehashed(request.secret, stored.secret)
+    id_, hashed = known
+    secret = await chat.passwords.rehashed(request.secret, hashed)
 
     def decide() -> Reply:
-        account = chat.directory.account(stored.id)
-        if account.erased or account.secret != stored.secret:
+        account = chat.directory.account(id_)
+        if account.erased or account.secret != hashed:
             raise _DENIED
         if secret is not None:
             account.secret = secret
