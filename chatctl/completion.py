@@ -12,6 +12,7 @@ from chatd.protocol.commands import Rooms, Unread, Who
 from .client import Client
 from .desk import Desk
 from .options import Options
+from .profile import DEFAULT_NAME
 
 PATIENCE_SECONDS = 1.0
 
@@ -48,9 +49,10 @@ async def _rooms(client: Client) -> list[str]:
 def _asked(
     context: typer.Context, incomplete: str, ask: Callable[[Client], Awaitable[list[str]]]
 ) -> list[str]:
-    options = context.find_root().obj or Options()
-    given = context.params
-    options = options.overridden(given.get("global_server"), given.get("global_profile"), None)
+    # While completing, no callback runs, so what was typed is taken from the parameters.
+    before, after = context.find_root().params, context.params
+    options = Options(before.get("server"), before.get("profile") or DEFAULT_NAME)
+    options = options.overridden(after.get("global_server"), after.get("global_profile"), None)
 
     async def run() -> list[str]:
         with trio.move_on_after(PATIENCE_SECONDS):

@@ -14,10 +14,11 @@ from .address import parse_address
 from .client import Client, connect
 from .errors import CannotConnect
 from .output import Output, fields_of
-from .problems import Problem, Status, logged_out, problem_of, usage
-from .profile import Profile, load, save
+from .problems import Problem, logged_out, problem_of, usage
+from .profile import DEFAULT_NAME, Profile, load, save
 
 DEFAULT_SERVER = "127.0.0.1:4040"
+_ENDED = "Your session has ended"
 
 
 class Desk:
@@ -52,14 +53,12 @@ class Desk:
     def token(self) -> str:
         """The profile's token, for the server it came from and for no other. Raises Problem."""
         if self.profile.token is None:
-            raise logged_out(f"Not logged in with profile '{self.profile_name}'")
+            raise self._logged_out(f"Not logged in with profile '{self.profile_name}'")
         if self.elsewhere:
-            raise Problem(
-                Status.LOGGED_OUT,
-                f"Profile '{self.profile_name}' is logged in at {self.profile.server}, not at "
-                f"{self.server}; log in there with: chatctl --server {self.server} "
-                "--profile ANOTHER login NAME",
+            sentence = (
+                f"Profile '{self.profile_name}' is logged in at {self.profile.server} instead"
             )
+            raise logged_out(sentence, f"--server {self.server} --profile ANOTHER ")
         return self.profile.token
 
     @asynccontextmanager
@@ -79,7 +78,7 @@ class Desk:
                 client = await stack.enter_async_context(connecting)
             except ChatError as error:
                 if error.code is Code.DENIED:
-                    raise _session_ended() from None
+                    raise self._logged_out(_ENDED) from None
                 raise
             yield client
 
@@ -93,11 +92,15 @@ class Desk:
         """Tell that `request` was carried out; as JSON by its own fields."""
         self.out.show(human, {**fields_of(request), **more})
 
+    def _logged_out(self, sentence: str) -> Problem:
+        named = self.profile_name != DEFAULT_NAME
+        return logged_out(sentence, f"--profile {self.profile_name} " if named else "")
+
     def problem(self, error: BaseException) -> Problem:
         """What ended the command."""
         problem = problem_of(error)
         if self._stays and problem.code is Code.DENIED:
-            return _session_ended()
+            return self._logged_out(_ENDED)
         return problem
 
 
@@ -107,7 +110,3 @@ def _written(address: str) -> str:
         return str(parse_address(address))
     except CannotConnect as error:
         raise usage(error.sentence) from None
-
-
-def _session_ended() -> Problem:
-    return logged_out("Your session has ended")

@@ -15,7 +15,7 @@ from .link import Link, open_link
 from .session import Session
 
 RESUME_SECONDS_MAX = 30.0
-STEADY_SECONDS = 1.0
+STEADY_SECONDS = 0.25
 """A connection that lasted this long was a good one: the next waits begin short again."""
 
 

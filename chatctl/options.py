@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Annotated, Any
@@ -70,6 +70,7 @@ def in_trio(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
         options = before.overridden(global_server, global_profile, global_json)
         desk = Desk(options.server, options.profile, options.json)
         try:
+            _demand_utf8(given.values())
             trio.run(partial(command, desk, **given))
         except BaseException as error:  # noqa: BLE001  whatever it is, no traceback
             problem = desk.problem(error)
@@ -78,6 +79,13 @@ def in_trio(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
 
     run.__signature__ = _signature(command)  # type: ignore[attr-defined]
     return run
+
+
+def _demand_utf8(values: Iterable[object]) -> None:
+    """No argument may hold bytes that are no text. Raises UnicodeEncodeError."""
+    for value in values:
+        for text in value if isinstance(value, list) else [value]:
+            str(text).encode()
 
 
 def _signature(command: Callable[..., object]) -> inspect.Signature:

@@ -48,9 +48,9 @@ def usage(sentence: str) -> Problem:
     return Problem(Status.USAGE, sentence)
 
 
-def logged_out(sentence: str = "Not logged in") -> Problem:
-    """There is no session, or none any more."""
-    return Problem(Status.LOGGED_OUT, f"{sentence}; log in with: chatctl login NAME")
+def logged_out(sentence: str = "Not logged in", where: str = "") -> Problem:
+    """There is no session, or none any more; `where` holds the options to log in with."""
+    return Problem(Status.LOGGED_OUT, f"{sentence}; log in with: chatctl {where}login NAME")
 
 
 def refused(error: ChatError) -> Problem:
@@ -71,7 +71,7 @@ def problem_of(error: BaseException) -> Problem:
             return refused(error)
         case ConnectionFailed():
             return Problem(Status.UNREACHABLE, error.sentence)
-        case KeyboardInterrupt() | typer.Abort():
+        case KeyboardInterrupt() | EOFError() | typer.Abort():
             return Problem(Status.INTERRUPTED, "Interrupted")
         case _:
             return _local(error)

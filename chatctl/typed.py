@@ -46,6 +46,7 @@ class Typed:
             return False
         try:
             if line.startswith("/") and not line.startswith("//"):
+                self._talk.show(f"> {harmless(line)}")
                 await self._command(verb.upper(), words.strip())
             else:
                 await self._talk.say(self._talk.here, line.removeprefix("/"))

@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 60.0
 SECRET = "correct horse battery"
 
 _ROOT = Path(__file__).parents[1]
-_ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
+_ADDRESS = re.compile(r"listens on [\d.]+:(\d+)")
 _CHEAP = {"argon2_memory_kib": 8, "argon2_passes": 1, "name": "test"}
 
 
@@ -129,12 +129,14 @@ class Peer:
 class Server:
     """`python -m chatd run` on the data in `folder / "data"`, with CHATD_… from `settings`."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", **settings: object) -> None:
         self.data = folder / "data"
         self.log = folder / "log"
+        self.host = host
         self.settings = settings
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
+        self._peers: list[Peer] = []
 
     @property
     def address(self) -> str:
@@ -149,7 +151,7 @@ class Server:
 
     def command(self) -> list[str]:
         """What is run."""
-        where = ["--listen", "127.0.0.1:0", "--data", str(self.data)]
+        where = ["--listen", f"{self.host}:0", "--data", str(self.data)]
         return [sys.executable, "-m", "chatd", "run", *where]
 
     def start(self) -> None:
@@ -174,18 +176,25 @@ class Server:
             said.append(line)
             if found := _ADDRESS.search(line):
                 return int(found[1])
-        status = self._ended()
+        status = self.wait()
         raise AssertionError(f"no server (exit {status}):\n{''.join(said)}\n{self.log.read_text()}")
 
-    def connect(self, receive_bytes: int | None = None) -> Peer:
+    def connect(self, receive_bytes: int | None = None, host: str = "127.0.0.1") -> Peer:
         """A new connection; `receive_bytes` sets how much the kernel takes in for a slow reader."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(PATIENCE_SECONDS)
-        sock.connect(("127.0.0.1", self.port))
-        return Peer(sock)
+        peer = Peer(sock)
+        self._peers.append(peer)
+        sock.connect((host, self.port))
+        return peer
+
+    def part(self) -> None:
+        """Close all connections made here that are still open."""
+        for peer in self._peers:
+            peer.close()
+        self._peers.clear()
 
     def join(self, *users: str) -> list[Peer]:
         """New accounts, each registered and logged in on a connection of its own."""
@@ -209,34 +218,37 @@ class Server:
     def kill(self) -> None:
         """kill -9."""
         self.signal(signal.SIGKILL)
-        self._ended()
+        self.wait()
 
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
         self.signal(signal.SIGTERM)
-        return self._ended()
+        return self.wait()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         os.kill(self.pid, number)
 
-    def _ended(self) -> int:
-        assert self.process is not None
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Wait until it ends; the exit status."""
+        assert self.process is not None, "the server does not run"
         process, self.process = self.process, None
         try:
-            return process.wait(PATIENCE_SECONDS)
+            return process.wait(seconds)
         finally:
             process.kill()
             process.communicate()
 
 
 @contextmanager
-def running(folder: Path, **settings: object) -> Iterator[Server]:
-    """A server that runs; killed afterwards, if it still does."""
-    server = Server(folder, **settings)
+def running(folder: Path, *, host: str = "127.0.0.1", **settings: object) -> Iterator[Server]:
+    """A server that runs; killed afterwards, if it still does, and all connections closed."""
+    server = Server(folder, host=host)
+    server.settings |= settings
     server.start()
     try:
         yield server
     finally:
+        server.part()
         if server.process is not None:
             server.kill()

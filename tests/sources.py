@@ -95,7 +95,9 @@ def files() -> list[Path]:
 
 def modules(*folders: str) -> list[Module]:
     """The modules under these folders."""
-    found = [path for folder in folders for path in _walk(ROOT / folder)]
+    found = [
+        path for folder in folders if (ROOT / folder).is_dir() for path in _walk(ROOT / folder)
+    ]
     return [Module(path) for path in sorted(found) if path.suffix == ".py"]
 
 

@@ -19,8 +19,9 @@ from .arguments import PasswordFile, PasswordStdin
 
 
 def complete_verb(incomplete: str) -> list[str]:
-    """The verbs of the wire."""
-    return [verb for verb in COMMANDS if verb.startswith(incomplete.upper())]
+    """The verbs of the wire, in the case that was begun with."""
+    verbs = [verb.lower() for verb in COMMANDS] if incomplete.islower() else list(COMMANDS)
+    return [verb for verb in verbs if verb.startswith(incomplete)]
 
 
 Verb = Annotated[

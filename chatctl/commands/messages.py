@@ -12,6 +12,7 @@ from ..desk import Desk
 from ..harmless import harmless
 from ..output import clock, fields_of, message_lines
 from ..paging import listed
+from ..session import plain_name
 from .arguments import Conversation
 
 DEFAULT_LIMIT = 50
@@ -37,7 +38,7 @@ async def history(
     async with desk.login() as client:
         for item in await listed(client, wanted, limit):
             human = message_lines(f"{clock(item.time)} {harmless(item.sender)}:", item.text)
-            desk.out.show(human, {"conversation": conversation, **fields_of(item)})
+            desk.out.show(human, {"conversation": plain_name(conversation), **fields_of(item)})
 
 
 async def unread(desk: Desk) -> None:

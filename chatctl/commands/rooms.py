@@ -29,6 +29,7 @@ from ..desk import Desk
 from ..harmless import harmless
 from ..output import fields_of
 from ..problems import Problem, Status, usage
+from ..session import plain_name
 from .arguments import Member, Person, Room
 
 
@@ -75,7 +76,7 @@ async def topic(
         await desk.call(Topic(room, " ".join(text)), "The topic is set.")
         return
     async with desk.login() as client:
-        found = [item for item in await client.call(Rooms()) if item.room == room.casefold()]
+        found = [item for item in await client.call(Rooms()) if item.room == plain_name(room)]
     if not found:
         raise Problem(Status.REFUSED, f"There is no {room} among the rooms you may see; try: rooms")
     desk.out.show(harmless(found[0].topic), {"room": found[0].room, "text": found[0].topic})

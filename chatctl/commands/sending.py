@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator
@@ -18,9 +19,11 @@ from chatd.protocol.replies import Posted
 
 from ..client import Client
 from ..desk import Desk
+from ..errors import ConnectionLost
 from ..harmless import sendable
 from ..output import fields_of
-from ..problems import refused, usage
+from ..problems import Problem, Status, refused, usage
+from ..session import plain_name
 from .arguments import Conversation
 
 WINDOW = 64
@@ -55,14 +58,19 @@ async def send(
     whole = sendable(" ".join(text) if text else await _standard_input())
     if not whole:
         raise usage("There is no text to send")
+    send_id = send_id or secrets.token_hex(8)
     async with desk.login() as client:
-        posted = await client.send_once(target, whole, send_id)
+        try:
+            posted = await client.send_once(target, whole, send_id)
+        except ConnectionLost as error:
+            hint = f"perhaps it was posted; with --id {send_id} sending it again is safe"
+            raise Problem(Status.UNREACHABLE, f"{error.sentence} {hint}") from None
     _show(desk, target, posted)
 
 
 def _show(desk: Desk, target: str, posted: Posted) -> None:
     # A person reads nothing where all is well; a program gets the seq.
-    desk.out.show("", {"conversation": target, **fields_of(posted)})
+    desk.out.show("", {"conversation": plain_name(target), **fields_of(posted)})
 
 
 async def _standard_input() -> str:

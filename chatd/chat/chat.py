@@ -25,6 +25,10 @@ ASKS_MAX = 1_000  # loads for one request; ERASE loads every room of the account
 VOLATILE_IDS_MAX = 100_000
 
 
+def _nothing() -> None:
+    """Takes a place in the ledger."""
+
+
 def _no_such_room() -> ChatError:
     return ChatError(Code.NO_SUCH_ROOM, "There is no such room; ROOMS lists them.")
 
@@ -79,6 +83,11 @@ class Chat:
             except Miss as miss:
                 await self.directory.load(miss.key)
         raise Unavailable("what was loaded does not stay in memory")
+
+    def already(self, *things: Account | Conversation) -> None:
+        """Nothing is left to do; but what makes it so may not be stored yet: let the reply wait."""
+        if any(thing.pending for thing in things):
+            self.ledger.then(_nothing)
 
     def me(self, client: Client) -> Account:
         """The account that is logged in."""

@@ -37,7 +37,7 @@ class Flight(Protocol):
 @dataclass(slots=True)
 class _Load:
     done: Flight
-    dropped: set[Key] = field(default_factory=set)
+    dropped: set[Key | None] = field(default_factory=set)
 
 
 class Directory:
@@ -102,7 +102,7 @@ class Directory:
     def clear(self) -> None:
         """Forget everything: what is not on disk was not stored."""
         for load in self._loads.values():
-            load.dropped.update(self._objects)
+            load.dropped.update(self._objects, self._aliases)
         self._objects.clear()
         self._aliases.clear()
 
@@ -117,7 +117,8 @@ class Directory:
             if key[0] == "sent id":
                 self._sent_id(key, found)
             elif found is None:
-                self._absent(key)
+                if key not in load.dropped:
+                    self._absent(key)
             elif _keys(found)[0] not in load.dropped:
                 self.admit(found)
         finally:
@@ -165,7 +166,7 @@ class Directory:
     def _drop(self, thing: Any) -> None:
         key, alias = _keys(thing)
         for load in self._loads.values():
-            load.dropped.add(key)
+            load.dropped.update((key, alias))
         self._objects.pop(key, None)
         if alias is not None:
             self._aliases.pop(alias, None)

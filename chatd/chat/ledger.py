@@ -63,6 +63,7 @@ class Post:
     time: str
     name: str
     other: Account | None  # of a direct message
+    undo: Callable[[], object] | None = None
 
     def acknowledge(self) -> None:
         self.client.pending -= 1
@@ -78,6 +79,10 @@ class Post:
     def fail(self) -> None:
         self.client.pending -= 1
         self.client.put(write_failure(self.verb, UNAVAILABLE))
+
+    def elsewhere(self, clients: list[Client]) -> bool:
+        """Whether the sender has other connections, which must hear of it."""
+        return any(client is not self.client for client in clients)
 
 
 Entry = Answer | Effect | Post
@@ -198,7 +203,7 @@ class Ledger:
         follower = self.take()
         entries = batch.entries if follower is None else batch.entries + follower.entries
         for entry in reversed(entries):
-            if isinstance(entry, Answer) and entry.undo is not None:
+            if not isinstance(entry, Effect) and entry.undo is not None:
                 entry.undo()
         for entry in entries:
             if not isinstance(entry, Effect):
@@ -219,7 +224,7 @@ class Ledger:
         assert isinstance(direct, Direct) and other is not None
         hub = self._hub
         hub.to_account(other.id, post.name, message.seq, post.line(post.name), post.client)
-        if other.id != message.sender and len(hub.clients(message.sender)) > 1:
+        if other.id != message.sender and post.elsewhere(hub.clients(message.sender)):
             hub.to_account(
                 message.sender, other.name, message.seq, post.line(other.name), post.client
             )

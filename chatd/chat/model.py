@@ -108,7 +108,7 @@ class Sent:
     time_ms: int
 
 
-SENT_IDS_MAX = 10_000
+SENT_IDS_MAX = 20_000  # half of it is more than can be on its way to disk at one time
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +123,7 @@ class SentIds:
     def add(self, client_id: str, sent: Sent | None) -> None:
         """Remember one; where there are too many, the oldest half is left to the database."""
         self.known[client_id] = sent
-        if len(self.known) > SENT_IDS_MAX and not self.pending:
+        if len(self.known) > SENT_IDS_MAX:
             self.complete = False
             for old in list(self.known)[: SENT_IDS_MAX // 2]:
                 del self.known[old]

@@ -30,6 +30,9 @@ class Client(Protocol):
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
         """Write events of a conversation, the first at `seq`; who reads too slowly misses them."""
 
+    def stop_listening(self) -> None:
+        """Carry out nothing more; a goodbye is on its way."""
+
     def goodbye(self, code: Code, sentence: str) -> None:
         """Say `*BYE`, then close."""
 
@@ -62,8 +65,8 @@ class StoredRoom:
 class Archive(Protocol):
     """Reads of what is on disk. All may raise `Unavailable`."""
 
-    async def credentials(self, name: str) -> tuple[int, str] | None:
-        """Account and password hash, or None; it takes as long either way."""
+    async def credentials(self, name: str) -> tuple[int, str, int] | None:
+        """Account, password hash and its version, or None; it takes as long either way."""
 
     async def account_named(self, name: str) -> Account | None: ...
 

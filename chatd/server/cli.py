@@ -145,7 +145,8 @@ def main() -> None:
     logs.configure(Settings())
     sys.excepthook = _crashed
     try:
-        status = app(prog_name="chatd", standalone_mode=False)
+        # Calling the app itself would put its own hook in the place of ours.
+        status = typer.main.get_command(app)(prog_name="chatd", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         status = EXIT_INTERRUPTED
     except tuple(_EXITS) as error:

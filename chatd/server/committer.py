@@ -44,9 +44,9 @@ class Committer:
             await self._alarm.wait()
             self._idle = False
             while await self._gathered() and (batch := self._chat.ledger.take()) is not None:
-                if self._freed is not None:
-                    self._freed.set()
+                self._let_read()
                 await self._commit(batch)
+                self._let_read()
                 self._wake_settled()
                 await self._reactor.flush()
             self._idle = True
@@ -93,11 +93,20 @@ class Committer:
             self._settled.pop(connection).set()
 
     def _may_read(self) -> trio.Event | None:
-        entries, size_bytes = self._chat.ledger.size
-        if entries <= BATCH_ENTRIES_MAX and size_bytes <= BATCH_BYTES_MAX:
+        """None, or what to wait for."""
+        if not self._overfull():
             return None
         self._freed = trio.Event()
         return self._freed
+
+    def _let_read(self) -> None:
+        if self._freed is not None and not self._overfull():
+            self._freed.set()
+            self._freed = None
+
+    def _overfull(self) -> bool:
+        entries, size_bytes = self._chat.ledger.size
+        return entries > BATCH_ENTRIES_MAX or size_bytes > BATCH_BYTES_MAX
 
 
 class Alarm:

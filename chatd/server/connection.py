@@ -33,6 +33,7 @@ class Connection:
         "busy",
         "choked",
         "codec",
+        "deaf",
         "fd",
         "hung_up",
         "input_ended",
@@ -41,6 +42,7 @@ class Connection:
         "opened_seconds",
         "outbox",
         "pending",
+        "queued",
         "quiet_since_seconds",
         "reactor",
         "readable",
@@ -70,6 +72,8 @@ class Connection:
         self.next_line = 0
         self.busy = False  # a request is being carried out in a task
         self.choked = False  # its requests wait until its replies have left
+        self.deaf = False  # it has said goodbye
+        self.queued = False  # the reactor will go on with it in its next turn
         self.readable = False  # the socket may have input; it is registered edge-triggered
         self.hung_up = False  # the input has an end or an error to be read
         self.input_ended = False
@@ -83,8 +87,9 @@ class Connection:
 
     @property
     def held(self) -> bool:
-        """Whether its requests wait: for one that is under way, or for its replies to leave."""
-        return self.busy or self.choked
+        """Whether its requests wait: for one that is under way, for its replies to leave, or for
+        ever."""
+        return self.busy or self.choked or self.deaf
 
     def put(self, line: bytes) -> None:
         if self.state in _LIVE:
@@ -97,10 +102,16 @@ class Connection:
     def goodbye(self, code: Code, sentence: str) -> None:
         if self.state not in _LIVE:
             return
+        self._tell_missed(self.outbox.missed())
         self.outbox.put(write_event(Bye(code, sentence)))
         self.drop_input()
         self.step(Step.GOODBYE)
         self.reactor.leave(self)
+
+    def stop_listening(self) -> None:
+        """Carry out nothing more; a goodbye is on its way."""
+        self.deaf = True
+        self.drop_input()
 
     def step(self, step: Step) -> None:
         """Move on in life."""
@@ -137,8 +148,7 @@ class Connection:
                 outbox.unsent = memoryview(coded)
             if not self._send_some(outbox):
                 return False
-            for conversation, seq in outbox.caught_up().items():
-                outbox.put(write_event(Lag(conversation, seq)))
+            self._tell_missed(outbox.caught_up())
 
     def close(self) -> None:
         """Close the socket, whatever waits."""
@@ -146,6 +156,10 @@ class Connection:
         self.outbox.clear()
         self.drop_input()
         self.sock.close()
+
+    def _tell_missed(self, lagged: dict[str, int]) -> None:
+        for conversation, seq in lagged.items():
+            self.outbox.put(write_event(Lag(conversation, seq)))
 
     def _send_some(self, outbox: Outbox) -> bool:
         assert outbox.unsent is not None

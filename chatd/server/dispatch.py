@@ -17,6 +17,7 @@ from chatd.chat.chat import Chat
 from chatd.chat.directory import Miss
 from chatd.chat.handlers import sessions
 from chatd.chat.ledger import UNAVAILABLE
+from chatd.chat.model import Session
 from chatd.chat.ports import Unavailable
 from chatd.chat.registry import HANDLERS, Decision, Handler
 from chatd.protocol.declare import Needs, Reply, Request
@@ -119,7 +120,8 @@ class Dispatcher:
             return
         undo = None
         if connection.session is not session:
-            undo = partial(setattr, connection, "session", session)
+            undo = partial(self._back_to, connection, session)
+            connection.opened_seconds = connection.quiet_since_seconds = self._reactor.now()
         self._ledger.answer(connection, request.verb, _written(request, reply), mark, undo)
 
     async def _task(self, connection: Connection, request: Request, start: Any) -> None:
@@ -172,6 +174,12 @@ class Dispatcher:
                 connection.put(lines)
         except Unavailable as error:
             _log.warning("unread messages not announced", problem=str(error))
+
+    def _back_to(self, connection: Connection, session: Session | None) -> None:
+        """A log-in or log-out was not stored."""
+        connection.session = session
+        if not connection.alive:
+            self._reactor.leave(connection)
 
     def _broken(self, connection: Connection, request: Request) -> None:
         """A defect of ours: one request fails, and with it what may hang together with it; the

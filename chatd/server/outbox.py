@@ -47,10 +47,12 @@ class Outbox:
 
     def caught_up(self) -> dict[str, int]:
         """What was missed, to be told now; empty where nothing was or too much still waits."""
-        if self.lagged is None or self.bytes > self.bytes_max // 2:
-            return {}
+        return {} if self.bytes > self.bytes_max // 2 else self.missed()
+
+    def missed(self) -> dict[str, int]:
+        """What was missed, to be told now however much waits."""
         lagged, self.lagged = self.lagged, None
-        return lagged
+        return lagged or {}
 
     def clear(self) -> None:
         """Drop everything: nobody is left to read it."""

@@ -77,7 +77,7 @@ class Reactor:
 
     def go_on_later(self, connection: Connection) -> None:
         """In the next turn, go on with a connection's input."""
-        self._ready.append(connection)
+        self._queue(connection)
         if self._asleep:
             self._asleep = False
             os.eventfd_write(self._alarm, 1)
@@ -140,6 +140,7 @@ class Reactor:
                 opened.append(descriptor)
         ready, self._ready = self._ready, []
         for connection in ready:
+            connection.queued = False
             self._go_on(connection)
         for descriptor in opened:
             if (door := self._doors.get(descriptor)) is not None:
@@ -149,16 +150,23 @@ class Reactor:
         if mask & ~select.EPOLLOUT:
             connection.readable = True
             connection.hung_up = connection.hung_up or bool(mask & _ENDS)
-            self._ready.append(connection)
+            self._queue(connection)
         if mask & select.EPOLLOUT and not connection.writable:
             connection.writable = True
             self.dirty.append(connection)
+
+    def _queue(self, connection: Connection) -> None:
+        if not connection.queued:
+            connection.queued = True
+            self._ready.append(connection)
 
     def _go_on(self, connection: Connection) -> None:
         """Carry out some of a connection's lines, reading more where there are none."""
         if connection.state in (State.CLOSING, State.LINGERING):
             self._discard(connection)
             return
+        if connection.state is State.LOST and connection.deaf:
+            self.close(connection)
         if connection.state is State.CLOSED or connection.held:
             return
         if connection.readable and not connection.lines:
@@ -172,7 +180,7 @@ class Reactor:
         if connection.held:
             return
         if connection.lines or (connection.readable and self.reading):
-            self._ready.append(connection)
+            self._queue(connection)
         elif connection.input_ended:
             self._finish(connection)
 
@@ -206,9 +214,11 @@ class Reactor:
 
     def _discard(self, connection: Connection) -> None:
         """After the goodbye: read on for a while, so that closing does not destroy it."""
+        if not connection.readable:
+            return
         try:
-            while connection.readable:
-                connection.receive()
+            connection.receive()
+            self._queue(connection)
         except EOFError:
             connection.readable, connection.input_ended = False, True
             if after(connection.state, Step.INPUT_ENDED) is State.CLOSED:

@@ -53,17 +53,19 @@ class Sweeper:
             nursery.start_soon(self._tidy)
 
     async def _time_outs(self) -> None:
-        ending: dict[Connection, float] = {}  # since when
+        ending: dict[tuple[Connection, State], float] = {}  # since when
         while True:
             await trio.sleep(SWEEP_SECONDS)
             now = self.reactor.now()
             for connection in list(self.reactor.connections.values()):
                 if connection.state in (State.CLOSING, State.LINGERING):
-                    self._end(connection, now - ending.setdefault(connection, now))
+                    self._end(
+                        connection, now - ending.setdefault((connection, connection.state), now)
+                    )
                 elif connection.session is None and not connection.busy:
                     self._log_in_sooner(connection, now)
-            for gone in [c for c in ending if c.state is State.CLOSED]:
-                del ending[gone]
+            for key in [key for key in ending if key[0].state is not key[1]]:
+                del ending[key]
             await self.reactor.flush()
 
     def _end(self, connection: Connection, seconds: float) -> None:

@@ -14,9 +14,11 @@ import apsw
 from chatd.security.keys import ServerKey
 
 from .check import open_to_read, verify
+from .codec import Codec
 from .files import sync
 from .findings import Report
 from .sqlite import OpenError, open_database
+from .verify import key_fits
 
 SEQS_SKIPPED = 1_000_000_000
 """How far a restored conversation jumps ahead: past all that was given out since the copy."""
@@ -77,6 +79,8 @@ def _told(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CopyError(f"{error.filename or file}: {error.strerror}") from error
+    except apsw.FullError as error:
+        raise CopyError(f"{file}: no room on the disk") from error
     except apsw.Error as error:
         raise CopyError(f"{file}: {type(error).__name__}: {error}") from error
 
@@ -128,6 +132,8 @@ def _verify(draft: Path, file: Path, key: ServerKey) -> None:
     report = Report()
     with closing(open_to_read(draft)) as db:
         verify(db, key, report, lambda _origin, _text: None)
+        if report.rows and not key_fits(db, Codec(key)):
+            raise CopyError(f"{file} is not restored: it was made with another server key")
     if report.found:
         more = f" (and {report.found - 1} more)" if report.found > 1 else ""
         raise CopyError(f"{file} is not restored: {report.findings[0]}{more}")

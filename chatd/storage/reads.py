@@ -39,12 +39,13 @@ class Reader:
     def close(self) -> None:
         self._db.close()
 
-    def credentials(self, name: str) -> tuple[int, str] | None:
-        sql = "SELECT id, secret_box FROM account WHERE name_hash = ?"
+    def credentials(self, name: str) -> tuple[int, str, int] | None:
+        sql = "SELECT id, secret_box, version FROM account WHERE name_hash = ?"
         row = self._one(sql, self._codec.user_hash(name))
         if row is None or row[1] is None:
             return None
-        return row[0], self._codec.open("account.secret", row[1], row[0])
+        id_, secret, version = row
+        return id_, self._codec.open("account.secret", secret, id_), version
 
     def account_named(self, name: str) -> Account | None:
         found = self._one(f"{_ACCOUNT} WHERE name_hash = ?", self._codec.user_hash(name))
@@ -261,10 +262,10 @@ class Reader:
         return found
 
     def highest(self) -> tuple[int, int, int]:
-        """The highest ids of accounts, conversations (messages of gone rooms too) and sessions."""
+        """The highest ids ever of accounts, conversations and sessions."""
         row = self._one(
-            "SELECT (SELECT max(id) FROM account), max((SELECT coalesce(max(id), 0) FROM"
-            " conversation), (SELECT coalesce(max(conversation), 0) FROM doomed)),"
+            "SELECT (SELECT max(id) FROM account),"
+            " (SELECT seq FROM sqlite_sequence WHERE name = 'conversation'),"
             " (SELECT max(id) FROM session)"
         )
         assert row is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 from .findings import Report
 
 PATTERN_BYTES_MAX = 16
-PATTERNS_MAX = 200_000
+PATTERNS_MAX = 100_000
 CHUNK_BYTES = 1_048_576
 
 # What is boxed looks random, and a short word turns up in random bytes by chance. These are the
@@ -34,7 +35,8 @@ class Scan:
         self._report = report
         self._origins: dict[bytes, str] = {}
         self._chance_left = CHANCE_OF_ALL_MAX
-        report.files, report.file_bytes = _measured(folder)
+        sizes = [size for _, size in _files(folder)]
+        report.files, report.file_bytes = len(sizes), sum(sizes)
 
     def add(self, origin: str, text: str) -> None:
         """Look for the beginning of `text`, sooner or later."""
@@ -57,7 +59,7 @@ class Scan:
         patterns = self._without_own_words(list(self._origins))
         if patterns:
             finder = _finder(patterns)
-            for file in _files(self._folder):
+            for file, _ in _files(self._folder):
                 self._scan(file, finder, patterns)
         self._origins.clear()
 
@@ -71,24 +73,30 @@ class Scan:
         return [pattern for index, pattern in enumerate(patterns) if index not in own]
 
     def _scan(self, file: Path, finder: BytesAhoCorasick, patterns: list[bytes]) -> None:
+        shown = ascii(str(file.relative_to(self._folder)))[1:-1]
         told: set[int] = set()
         try:
-            with file.open("rb") as stream:
-                for offset, chunk in _chunks(stream):
-                    for index, start, _ in finder.find_matches_as_indexes(chunk):
-                        if index not in told:
-                            told.add(index)
-                            origin = self._origins[patterns[index]]
-                            place = f"{file.relative_to(self._folder)}, byte {offset + start}"
-                            self._report.add(f"{place}: {origin} stands there in the clear")
+            for index, place in _hits(file, finder):
+                if index not in told:
+                    told.add(index)
+                    origin = self._origins[patterns[index]]
+                    self._report.add(f"{shown}, byte {place}: {origin} stands there in the clear")
         except FileNotFoundError:
             return  # a server that stops takes its -wal away
         except OSError as error:
-            self._report.add(f"{file}: can't be read: {error.strerror}")
+            self._report.add(f"{shown}: can't be read: {error.strerror}")
 
 
 def _finder(patterns: list[bytes]) -> BytesAhoCorasick:
     return BytesAhoCorasick(patterns, implementation=Implementation.ContiguousNFA)
+
+
+def _hits(file: Path, finder: BytesAhoCorasick) -> Iterator[tuple[int, int]]:
+    """Which pattern was found, and at which byte of the file. OSError."""
+    with file.open("rb") as stream:
+        for offset, chunk in _chunks(stream):
+            for index, start, _ in finder.find_matches_as_indexes(chunk):
+                yield index, offset + start
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -101,18 +109,12 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         offset += len(chunk) - len(tail)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Every regular file, with its size in bytes; links are not followed."""
     for parent, _, names in os.walk(folder):
         for name in sorted(names):
             file = Path(parent, name)
-            try:
-                if stat.S_ISREG(file.lstat().st_mode):
-                    yield file
-            except FileNotFoundError:
-                continue
-
-
-def _measured(folder: Path) -> tuple[int, int]:
-    """How many files, and their bytes."""
-    sizes = [file.stat().st_size for file in _files(folder)]
-    return len(sizes), sum(sizes)
+            with suppress(FileNotFoundError):
+                found = file.lstat()
+                if stat.S_ISREG(found.st_mode):
+                    yield file, found.st_size

@@ -26,9 +26,9 @@ CREATE TABLE session (
 ) STRICT;
 CREATE INDEX session_by_account ON session (account, id);
 
--- Rooms and direct conversations. No seq up to `ceiling` is ever given out again.
+-- Rooms and direct conversations. No seq up to `ceiling` is ever given out again, nor an id.
 CREATE TABLE conversation (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name_hash BLOB NOT NULL UNIQUE,  -- of the room's name, or of the two accounts
     name_box BLOB,                   -- NULL: direct
     topic_box BLOB,                  -- NULL: none

@@ -94,7 +94,7 @@ class SqliteStore:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._close, limiter=self._write_limit)
 
-    async def credentials(self, name: str) -> tuple[int, str] | None:
+    async def credentials(self, name: str) -> tuple[int, str, int] | None:
         return await self._read(Reader.credentials, name)
 
     async def account_named(self, name: str) -> Account | None:

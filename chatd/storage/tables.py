@@ -53,9 +53,22 @@ def columns(db: apsw.Connection) -> set[tuple[str, str]]:
     return {(table.name, column) for table in tables(db) for column in table.columns}
 
 
+def foreign_words(db: apsw.Connection) -> bool:
+    """Whether SQLite's table of the highest ids holds more than names of tables and numbers."""
+    return bool(
+        db.execute(
+            "SELECT count(*) FROM sqlite_sequence WHERE typeof(seq) <> 'integer'"
+            " OR name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'table')"
+        ).get
+    )
+
+
 def tables(db: apsw.Connection) -> list[Table]:
-    """All tables, in the order in which the schema declares them."""
-    names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+    """All tables but SQLite's own, in the order in which the schema declares them."""
+    names = db.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
+        " ORDER BY rowid"
+    )
     return [_table(db, name) for (name,) in list(names)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import apsw
 
@@ -10,7 +11,7 @@ from chatd.security.boxes import OVERHEAD_BYTES, BoxError
 
 from .codec import SENDER_TAG_BYTES, Codec
 from .findings import Report
-from .tables import Row, Table, columns, fresh, pages, shape, tables
+from .tables import Row, Table, columns, foreign_words, fresh, pages, shape, tables
 
 SIZES_BYTES = {
     "name_hash": 32,
@@ -19,6 +20,8 @@ SIZES_BYTES = {
     "id_tag": 16,
     "sender_tag": SENDER_TAG_BYTES,
 }
+
+KEY_SAMPLE_ROWS = 20
 
 Known = Callable[[str, str], None]
 """Takes where a text stands, such as `the name of account 3`, and the text."""
@@ -38,6 +41,8 @@ class Verifier:
         own = fresh()
         if shape(self._db) != shape(own):
             self._report.add("the database: its tables and columns are not those of this version")
+        elif foreign_words(self._db):
+            self._report.add("sqlite_sequence: holds other words than the names of tables")
         if not columns(own) <= columns(self._db):
             return
         for table in tables(own):
@@ -146,6 +151,18 @@ class Verifier:
 
     def _numbers(self, row: Row, place: str) -> None:
         """A table of numbers: the types are all there is to verify."""
+
+
+def key_fits(db: apsw.Connection, codec: Codec) -> bool:
+    """Whether the database was written with this server key, judged by a few accounts. An empty
+    one fits any key."""
+    sample = "SELECT id, name_box FROM account WHERE name_box IS NOT NULL LIMIT ?"
+    rows = list(db.execute(sample, (KEY_SAMPLE_ROWS,)))
+    for account, boxed in rows:
+        with suppress(BoxError, ValueError):
+            codec.open("account.name", boxed, account)
+            return True
+    return not rows
 
 
 def _blob(value: object) -> bytes:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import trio
 
 from chatctl.client import Client, Events, connect
 from chatctl.happenings import Back
-from chatd.protocol.commands import Auth, Join, Register
+from chatd.protocol.commands import Auth, Join
 from chatd.protocol.declare import Event
-from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.errors import Code
 from chatd.protocol.events import Message
-from tests.serving import SECRET, Server
+from tests.serving import PATIENCE_SECONDS, SECRET, Server
 
 
 class SteadyServer(Server):
@@ -38,15 +39,26 @@ class SteadyServer(Server):
 
 
 @asynccontextmanager
+async def mortal(folder: Path, **settings: object) -> AsyncIterator[SteadyServer]:
+    """A server that the test may kill; what takes too long fails."""
+    made = SteadyServer(folder, **settings)
+    await made.begin()
+    try:
+        with trio.fail_after(PATIENCE_SECONDS):
+            yield made
+    finally:
+        if made.process is not None:
+            made.kill()
+
+
+@asynccontextmanager
 async def person(
     server: Server, user: str, *rooms: str, reconnect: bool = True
 ) -> AsyncIterator[Client]:
     """A client of `user`, whose account and rooms are made if need be."""
     async with connect(server.address, reconnect=reconnect) as client:
-        try:
-            await client.call(Register(user, SECRET))
-        except ChatError as error:
-            assert error.code is Code.TAKEN
+        [answer] = await client.raw(f"REGISTER|{user}|{SECRET}")
+        assert answer.outcome == "SUCCESS" or answer.error().code is Code.TAKEN
         await client.call(Auth(user, SECRET))
         for room in rooms:
             await client.call(Join(room))

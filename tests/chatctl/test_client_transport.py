@@ -64,7 +64,6 @@ def test_addresses(text: str, address: Address, shown: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *":[",
         "",
         ":4040",
         "host:",

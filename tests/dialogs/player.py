@@ -6,8 +6,11 @@ else: a last PING is answered at once. Three ways to send give three plays of ev
 
 from __future__ import annotations
 
+import fcntl
+import signal
 import socket
 import struct
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -52,6 +55,7 @@ class Player:
                 self._play(steps, index, step)
             self._curtain()
         finally:
+            self._part()
             if self._server is not None and self._server.process is not None:
                 self._server.kill()
 
@@ -160,6 +164,7 @@ class Player:
         elif what in ("close", "reset"):
             with self._peers.pop(client) as peer:
                 if what == "reset":
+                    _wait_until_received(peer.sock)
                     peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPT)
         elif what == "closed":
             with self._peers.pop(client) as peer:
@@ -173,9 +178,9 @@ class Player:
             self._running().kill()
             self._part()
         elif step.what == "stop":
-            if (status := self._running().stop()) != 0:
-                raise WrongPlay(f"{step.where}: the server's exit status is {status}")
+            self._running().signal(signal.SIGTERM)
         elif step.what.startswith("restart"):
+            self._await_end(step.where)
             self._running().settings |= _settings(step.what.removeprefix("restart"))
             self._running().start()
         else:
@@ -192,7 +197,8 @@ class Player:
 
     def _running(self) -> Server:
         if self._server is None:
-            self._server = Server(self._folder, **self._settings)
+            self._server = Server(self._folder)
+            self._server.settings |= self._settings
             self._server.start()
         return self._server
 
@@ -212,9 +218,16 @@ class Player:
             self._expect(Expect("the end", client, f"PING|SUCCESS|{client} leaves"))
         self._part()
         server = self._running()
-        if server.process is not None and (status := server.stop()) != 0:
-            raise WrongPlay(f"the end: the server's exit status is {status}")
+        if server.process is not None:
+            server.signal(signal.SIGTERM)
+            self._await_end("the end")
         self._judge_log(server.log.read_text())
+
+    def _await_end(self, where: str) -> None:
+        """After a stop it ends by itself, with 0."""
+        server = self._running()
+        if server.process is not None and (status := server.wait()) != 0:
+            raise WrongPlay(f"{where}: the server's exit status is {status}")
 
     def _judge_log(self, log: str) -> None:
         if "Traceback" in log:
@@ -261,6 +274,13 @@ def _pieces(line: bytes) -> Iterator[bytes]:
         yield middle
     for at in range(cut, len(line)):
         yield line[at : at + 1]
+
+
+def _wait_until_received(sock: socket.socket) -> None:
+    """Until the other end's system has all that was sent; a reset throws away the rest."""
+    left = b"1"
+    while any(left):
+        left = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
 
 
 def _settings(words: str) -> dict[str, object]:

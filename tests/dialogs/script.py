@@ -24,8 +24,8 @@
 | `check: {a} < {b}`, `check: {a} != {b}` | numbers or times; anything |
 
 In a LINE `{name}` stands for one field, whatever it is the first time, and the same ever after;
-what it must look like follows from the end of the name: seq, time or token. `{_name}` is not
-remembered, `…` stands for anything but nothing, and `{x*500}` for 500 times x.
+what it must look like follows from the end of the name: seq, time, seconds, token or key.
+`{_name}` is not remembered, `…` stands for anything but nothing, and `{x*500}` for 500 times x.
 """
 
 from __future__ import annotations

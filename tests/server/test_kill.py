@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +21,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.serving import SECRET, Peer, Server, running
+from tests.serving import SECRET, Peer, Server, environment, running
 
 KILLS = 8
 POSTERS = 3
@@ -49,11 +51,11 @@ class Ledger:
     tokens: dict[str, str] = field(default_factory=dict)
     crowd: set[str] = field(default_factory=set)
 
-    def show(self, line: str) -> None:
-        """Note what a `*MSG` shows."""
-        if line.startswith("*MSG|"):
-            _, _, seq, time, sender, text = line.split("|")
-            self.shown.add(Message(int(seq), time, sender, text))
+    def show(self, line: str) -> tuple[str, int]:
+        """Note what a `*MSG` shows; its conversation and seq."""
+        _, conversation, seq, time, sender, text = line.split("|")
+        self.shown.add(Message(int(seq), time, sender, text))
+        return conversation, int(seq)
 
 
 class Countdown:
@@ -107,7 +109,8 @@ class Poster:
     def _receive(self, peer: Peer, ledger: Ledger, countdown: Countdown) -> None:
         line = peer.read()
         if line.startswith("*"):
-            ledger.show(line)
+            if line.startswith("*MSG|"):
+                ledger.show(line)
             return
         verb, outcome, seq, time = line.split("|")
         assert (verb, outcome) == ("SEND", "SUCCESS")
@@ -145,7 +148,7 @@ class Registrar:
 
 
 class Listener:
-    """Sees the room's messages as they are shown."""
+    """Sees the messages as they are shown, in the order of seq."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -153,8 +156,12 @@ class Listener:
     def work(self, server: Server, ledger: Ledger, countdown: Countdown) -> None:  # noqa: ARG002
         with server.connect() as peer:
             peer.send(f"RESUME|{self._token}")
+            last: dict[str, int] = {}
             while True:
-                ledger.show(peer.read())
+                if (line := peer.read()).startswith("*MSG|"):
+                    conversation, seq = ledger.show(line)
+                    assert last.get(conversation, 0) < seq
+                    last[conversation] = seq
 
 
 class Worker(Protocol):
@@ -260,6 +267,9 @@ def test_what_was_acknowledged_survives_kill_9(part: int, tmp_path: Path) -> Non
         audit(server, ledger, posters)
         assert {post.text for posts in ledger.posted.values() for post in posts} == ledger.sent
         assert server.stop() == 0
+        check = [sys.executable, "-m", "chatd", "check", "--data", str(server.data)]
+        done = subprocess.run(check, env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def finish(server: Server, ledger: Ledger, poster: Poster) -> None:

@@ -20,7 +20,6 @@ import pytest
 
 from tests.serving import PATIENCE_SECONDS, SECRET, Server, running
 
-ARGON2_DEFAULTS = {"argon2_memory_kib": 19_456, "argon2_passes": 2}
 _NAMES = count(1)
 
 
@@ -56,7 +55,8 @@ each_newline = pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CR
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("netcat"), **ARGON2_DEFAULTS) as server:
+    folder = tmp_path_factory.mktemp("netcat")
+    with running(folder, argon2_memory_kib=19_456, argon2_passes=2) as server:
         yield server
 
 
@@ -73,8 +73,8 @@ class Typist:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        with self._process:
+            self._process.kill()
 
     def type(self, line: str) -> None:
         assert self._process.stdin is not None

@@ -33,6 +33,7 @@ def help_(chat: Chat, client: Client, request: commands.Help) -> list[Reply]:
 
 @handles(commands.Quit)
 def quit_(chat: Chat, client: Client, request: commands.Quit) -> Reply:
+    client.stop_listening()
     chat.ledger.anyway(client.goodbye, Code.QUIT, "Goodbye.")
     return replies.Done()
 

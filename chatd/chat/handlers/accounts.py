@@ -45,12 +45,13 @@ async def register(chat: Chat, client: Client, request: commands.Register) -> De
 @handles(commands.Passwd)
 async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decision:
     before = await chat.asking(lambda: chat.me(client))
+    version = before.version
     await prove(chat, client, before.name, request.old, before.secret)
     await strong_enough(chat, request.new, before.name)
     secret = await chat.passwords.hash(request.new)
 
     def decide() -> Reply:
-        me, session = _still_mine(chat, client, before.secret)
+        me, session = _still_mine(chat, client, version)
         kept = chat.directory.session(session.token_hash) or session
         me.secret, me.version = secret, me.version + 1
         session.version = kept.version = me.version
@@ -65,10 +66,11 @@ async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decisi
 @handles(commands.Erase)
 async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision:
     before = await chat.asking(lambda: chat.me(client))
+    version = before.version
     await prove(chat, client, before.name, request.secret, before.secret)
 
     def decide() -> Reply:
-        me, _ = _still_mine(chat, client, before.secret)
+        me, _ = _still_mine(chat, client, version)
         for room in [chat.directory.room(room) for room in sorted(me.rooms)]:
             end_membership(chat, room, me, me.name, "")
         me.erased, client.session = True, None
@@ -104,10 +106,10 @@ def rate_limited(wait_seconds: float, why: str) -> ChatError:
     return ChatError(Code.RATE_LIMITED, f"{ceil(wait_seconds)} seconds to wait. {why}.")
 
 
-def _still_mine(chat: Chat, client: Client, secret_before: str) -> tuple[Account, Session]:
+def _still_mine(chat: Chat, client: Client, version: int) -> tuple[Account, Session]:
     """The account after a wait, in which its password may have changed. DENIED."""
     me = chat.me(client)
-    if me.secret != secret_before or client.session is None:
+    if me.version != version or client.session is None:
         raise ChatError(Code.DENIED, "The password was changed meanwhile.")
     return me, client.session
 

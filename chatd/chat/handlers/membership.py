@@ -29,6 +29,8 @@ def join(chat: Chat, client: Client, request: commands.Join) -> Reply:
     if me.id not in room.members:
         _admit(room, me)
         _add(chat, client, room, me)
+    else:
+        chat.already(room)
     return replies.Joined(room.name, room.last_seq, len(room.members))
 
 

@@ -7,6 +7,8 @@ published at once, unless something of the room is still on its way: then it que
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 
 from chatd.protocol import commands, replies
@@ -88,7 +90,7 @@ def _pass_on(chat: Chat, room: Room, post: Post) -> Reply | None:
     """Publish without storing, behind whatever of the room or the client is on its way."""
     message = post.message
     if message.once is not None:
-        _remember(chat, room, message, message.once)
+        post.undo = _remember(chat, room, message, message.once)
     if message.seq > room.ceiling:
         room.ceiling = message.seq + chat.rules.seqs_reserved
         chat.ledger.store(changes.SeqReserved(room.id, room.ceiling), room)
@@ -99,33 +101,32 @@ def _pass_on(chat: Chat, room: Room, post: Post) -> Reply | None:
     return replies.Posted(message.seq, post.time)
 
 
-def _remember(chat: Chat, room: Room, message: MessagePosted, once: tuple[str, bytes]) -> None:
-    sent = Sent(room.id, once[1], message.seq, message.time_ms)
-    chat.volatile_ids[message.sender, once[0]] = sent
+def _remember(
+    chat: Chat, room: Room, message: MessagePosted, once: tuple[str, bytes]
+) -> Callable[[], object]:
+    """Keep a SEND id in memory alone; returns how to forget it."""
+    key = message.sender, once[0]
+    chat.volatile_ids[key] = Sent(room.id, once[1], message.seq, message.time_ms)
     if len(chat.volatile_ids) > VOLATILE_IDS_MAX:
         chat.volatile_ids.popitem(last=False)
+    return partial(chat.volatile_ids.pop, key, None)
 
 
 def _sent_before(
     chat: Chat, me: Account, request: commands.Send, digest: bytes, sent: Sent
 ) -> Reply:
-    if digest != sent.digest or _target_id(chat, me, request.target) != sent.conversation:
+    conversation = _target(chat, me, request.target)
+    if digest != sent.digest or conversation is None or conversation.id != sent.conversation:
         raise ChatError(Code.CONFLICT, "This id was used for another message; choose a new one.")
-    if chat.directory.sent_ids(me.id).pending:
-        chat.ledger.then(_nothing)  # the first may not be stored yet: answer in its turn
+    chat.already(conversation)
     return replies.Posted(sent.seq, chat.clock.text(sent.time_ms))
 
 
-def _target_id(chat: Chat, me: Account, target: str) -> int | None:
-    """The id of a conversation, whether or not one may post to it now; None where there is none."""
+def _target(chat: Chat, me: Account, target: str) -> Conversation | None:
+    """A conversation, whether or not one may post to it now; None where there is none."""
     try:
         if target.startswith("#"):
-            return chat.any_room(target).id
-        direct = chat.directory.direct(me.id, chat.anyone(target).id)
+            return chat.any_room(target)
+        return chat.directory.direct(me.id, chat.anyone(target).id)
     except ChatError:
         return None
-    return None if direct is None else direct.id
-
-
-def _nothing() -> None:
-    """Takes a place in the ledger."""

@@ -49,6 +49,8 @@ def invite(chat: Chat, client: Client, request: commands.Invite) -> Reply:
         chat.ledger.store(changes.InviteSet(room.id, guest.id, me.name), guest)
         line = write_event(events.Invited(room.name, me.name))
         chat.ledger.then(chat.hub.to_account, guest.id, "", 0, line)
+    else:
+        chat.already(room, guest)
     return replies.Done()
 
 
@@ -71,6 +73,8 @@ def ban(chat: Chat, client: Client, request: commands.Ban) -> Reply:
     if person.id not in room.bans:
         room.bans.add(person.id)
         chat.ledger.store(changes.BanSet(room.id, person.id, True), room)
+    else:
+        chat.already(room)
     if person.id in room.members:
         end_membership(chat, room, person, me.name, "banned")
     return replies.Done()
@@ -83,6 +87,8 @@ def unban(chat: Chat, client: Client, request: commands.Unban) -> Reply:
     if person.id in room.bans:
         room.bans.discard(person.id)
         chat.ledger.store(changes.BanSet(room.id, person.id, False), room)
+    else:
+        chat.already(room)
     return replies.Done()
 
 
@@ -109,6 +115,8 @@ def block(chat: Chat, client: Client, request: commands.Block) -> Reply:
     if other.id not in me.blocked:
         me.blocked.add(other.id)
         chat.ledger.store(changes.BlockSet(me.id, other.id, True), me)
+    else:
+        chat.already(me)
     return replies.Done()
 
 
@@ -118,6 +126,8 @@ def unblock(chat: Chat, client: Client, request: commands.Unblock) -> Reply:
     if other.id in me.blocked:
         me.blocked.discard(other.id)
         chat.ledger.store(changes.BlockSet(me.id, other.id, False), me)
+    else:
+        chat.already(me)
     return replies.Done()
 
 

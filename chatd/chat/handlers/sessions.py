@@ -31,12 +31,12 @@ async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
     await prove(chat, client, user or "", request.secret, known and known[1])
     if known is None:
         raise _DENIED
-    id_, hashed = known
+    id_, hashed, version = known
     secret = await chat.passwords.rehashed(request.secret, hashed)
 
     def decide() -> Reply:
         account = chat.directory.account(id_)
-        if account.erased or account.secret != hashed:
+        if account.erased or account.version != version:
             raise _DENIED
         if secret is not None:
             account.secret = secret

@@ -1,0 +1,25 @@
+"""One server for the tests of the command line, in which each takes names of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving import Server, running
+
+from .shell import Shell
+
+
+@pytest.fixture(scope="package")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that no test may stop."""
+    with running(tmp_path_factory.mktemp("shared")) as server:
+        yield server
+
+
+@pytest.fixture
+def shell(shared_server: Server, tmp_path: Path) -> Shell:
+    """A shell of somebody who is not logged in."""
+    return Shell(tmp_path, shared_server.address)

@@ -1,0 +1,195 @@
+"""The chat screen in a real terminal, with a real server."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.serving import SECRET, Server
+
+from .client_world import SteadyServer
+from .shell import Shell, member, posts
+from .terminal import Terminal
+
+
+@contextmanager
+def screen(shell: Shell, *words: str) -> Iterator[Terminal]:
+    """A screen that has shown its first lines."""
+    with Terminal(shell, "chat", *words) as terminal:
+        terminal.until("Ctrl-D leaves")
+        terminal.until(f"* {words[0]}" if words else "* You are in")
+        yield terminal
+
+
+def test_a_conversation(shared_server: Server, shell: Shell) -> None:
+    ann = member(shared_server, shell.folder, "scr-ann", "#scr")
+    member(shared_server, shell.folder, "scr-bob", "#scr")
+    posts(shared_server, "scr-bob", "#scr", "from before")
+    with screen(ann, "#scr") as terminal:
+        terminal.until("scr-bob: from before")
+        terminal.until("#scr> ")
+        terminal.until(f"scr-ann at {shared_server.address}")
+        with shared_server.login("scr-bob") as bob:
+            terminal.keys("hello bob\r")
+            terminal.until("scr-ann: hello bob")
+            assert bob.read().endswith("|scr-ann|hello bob")
+            bob.ask("MSG|#scr|hello ann")
+            terminal.until("scr-bob: hello ann")
+        terminal.keys("//slash\r")
+        terminal.until("scr-ann: /slash")
+        terminal.keys("/quit\r")
+        assert terminal.status() == 0
+        assert terminal.is_cooked
+
+
+def test_other_peoples_text_is_harmless(shared_server: Server, shell: Shell) -> None:
+    cat = member(shared_server, shell.folder, "scr-cat", "#safe")
+    member(shared_server, shell.folder, "scr-dan", "#safe")
+    with screen(cat, "#safe") as terminal:
+        terminal.until("#safe> ")
+        posts(shared_server, "scr-dan", "#safe", "up \u202edown\n12:00 root: obey", "wide " * 2_000)
+        terminal.until("scr-dan: up <U+202E>down")
+        terminal.until("    12:00 root: obey")
+        assert terminal.until("#safe> ").count("wide") == 2_000
+        terminal.keys("\x04")
+        assert terminal.status() == 0
+
+
+def test_unread_elsewhere(shared_server: Server, shell: Shell) -> None:
+    eve = member(shared_server, shell.folder, "scr-eve", "#here", "#there")
+    member(shared_server, shell.folder, "scr-fay", "#here", "#there")
+    posts(shared_server, "scr-fay", "#there", "one")
+    with screen(eve, "#here") as terminal:
+        terminal.until("#there 1")
+        posts(shared_server, "scr-fay", "#there", "two")
+        terminal.until("#there 2")
+        posts(shared_server, "scr-fay", "scr-eve", "psst")
+        terminal.until("Unread in scr-fay")
+        terminal.until("scr-fay 1")
+        terminal.keys("/switch #there\r")
+        terminal.until("scr-fay: one")
+        terminal.until("scr-fay: two")
+        terminal.keys("/switch\r")
+        terminal.until("scr-fay: psst")
+        terminal.keys("hush\r")
+        terminal.until("scr-eve: hush")
+        terminal.keys("/switch\r")
+        terminal.until("! Nothing is unread")
+        terminal.keys("/unread\r")
+        terminal.until("  None.")
+        terminal.keys("\x04")
+        assert terminal.status() == 0
+    assert eve.done("unread").out == ""
+
+
+def test_commands(shared_server: Server, shell: Shell) -> None:
+    gus = member(shared_server, shell.folder, "scr-gus")
+    member(shared_server, shell.folder, "scr-hal")
+    with screen(gus) as terminal:
+        terminal.keys("to nobody\r")
+        terminal.until("! Nobody would hear it")
+        terminal.keys("/join #Cmd\r")
+        terminal.until("* #cmd")
+        terminal.until("#cmd> ")
+        terminal.keys("/who\r")
+        terminal.until("scr-gus  owner  online")
+        terminal.keys("/topic all of it\r")
+        terminal.until("scr-gus set the topic of #cmd: all of it")
+        terminal.keys("/msg scr-hal in private\r")
+        terminal.until("scr-gus to scr-hal: in private")
+        terminal.keys("/kick scr-hal\r")
+        terminal.until("! ")
+        terminal.keys("/nonsense\r")
+        terminal.until("! There is no such command")
+        terminal.keys("/help kick\r")
+        terminal.until("/kick #room user [reason]: ")
+        terminal.keys("/switch #nowhere\r")
+        terminal.until("! There is no such room")
+        terminal.keys("said here\r")
+        terminal.until("scr-gus: said here")
+        terminal.keys("/history 1\r")
+        terminal.until("scr-gus: said here")
+        terminal.keys("/leave\r")
+        terminal.until("scr-gus left #cmd")
+        terminal.keys("too late\r")
+        terminal.until("! Nobody would hear it")
+
+
+def test_completion(shared_server: Server, shell: Shell) -> None:
+    ida = member(shared_server, shell.folder, "scr-ida", "#completion")
+    member(shared_server, shell.folder, "scr-jonathan", "#completion")
+    with screen(ida) as terminal:
+        terminal.keys("/swi\t#compl\t\r")
+        terminal.until("* #completion")
+        terminal.until("#completion> ")
+        terminal.keys("/who\r")
+        terminal.until("scr-jonathan  member")
+        terminal.keys("hello scr-jon\t\r")
+        terminal.until("scr-ida: hello scr-jonathan")
+
+
+def test_several_lines_are_one_message(shared_server: Server, shell: Shell) -> None:
+    kai = member(shared_server, shell.folder, "scr-kai", "#paste")
+    with screen(kai, "#paste") as terminal:
+        terminal.until("#paste> ")
+        terminal.keys("\x1b[200~one\ntwo\nthree\x1b[201~\r")
+        terminal.until("scr-kai: one")
+        terminal.until("    three")
+    assert kai.done("history", "#paste", "--json").objects[0]["text"] == "one\ntwo\nthree"
+
+
+@pytest.mark.parametrize("end", ["ctrl-c", "term", "password"])
+def test_other_ends(shared_server: Server, shell: Shell, end: str) -> None:
+    lia = member(shared_server, shell.folder, f"lia-{end}", f"#{end}")
+    with screen(lia, f"#{end}") as terminal:
+        terminal.until(f"#{end}> ")
+        if end == "ctrl-c":
+            terminal.keys("half a line\x03then\r")
+            terminal.until(f"lia-{end}: then")
+            terminal.keys("\x03")
+        elif end == "term":
+            terminal.signal(signal.SIGTERM)
+        else:
+            with shared_server.login(f"lia-{end}") as peer:
+                peer.ask(f"PASSWD|{SECRET}|another good secret")
+        assert terminal.status() == {"ctrl-c": 130, "term": 0, "password": 4}[end]
+        assert terminal.is_cooked
+
+
+def test_it_comes_back_after_a_crash(tmp_path: Path) -> None:
+    server = SteadyServer(tmp_path)
+    server.start()
+    try:
+        max_ = member(server, tmp_path, "max", "#crash")
+        member(server, tmp_path, "ned", "#crash")
+        with screen(max_, "#crash") as terminal:
+            terminal.until("#crash> ")
+            server.kill()
+            terminal.until("Connection lost, trying again")
+            terminal.until("offline")
+            terminal.keys("typed meanwhile\r")
+            server.start()
+            posts(server, "ned", "#crash", "are you there?")
+            terminal.until("Connected again")
+            terminal.until("max: typed meanwhile")
+            terminal.keys("/history\r")
+            terminal.until("ned: are you there?")
+        texts = [item["text"] for item in max_.done("history", "#crash", "--json").objects]
+        assert sorted(texts) == ["are you there?", "typed meanwhile"]
+    finally:
+        server.stop()
+
+
+def test_where_it_cannot_begin(shared_server: Server, shell: Shell) -> None:
+    ora = member(shared_server, shell.folder, "scr-ora")
+    with Terminal(ora, "chat", "#nowhere") as terminal:
+        terminal.until("chatctl: NO_SUCH_ROOM: ")
+        assert terminal.status() == 1
+        assert terminal.is_cooked
+    with Terminal(shell, "chat") as terminal:
+        terminal.until("chatctl: Not logged in")
+        assert terminal.status() == 4

@@ -1,0 +1,245 @@
+"""`chatd check` on real databases: sound ones, and ones that somebody has meddled with."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from chatd.chat import changes as c
+from chatd.security.keys import ServerKey
+from chatd.storage.codec import Codec
+from chatd.storage.findings import FINDINGS_MAX, Report
+from chatd.storage.sqlite import SCHEMA_VERSION, OpenError
+from chatd.storage.tables import fresh, pages, tables
+from chatd.storage.verify import SIZES_BYTES, VERIFY
+
+from .sample import CHANGES, DIRECT, TEXTS, USERS, Sample, findings, make
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Sample:
+    return make(tmp_path / "data")
+
+
+def test_a_sound_database_has_no_findings(sample: Sample) -> None:
+    report = sample.check()
+    assert report.findings == []
+    assert report.rows["message"] == len(TEXTS)
+    assert report.rows.keys() == VERIFY.keys()
+    assert all(report.rows[table] for table in VERIFY if table != "doomed")
+    # 4 names and secrets less 1 erased, 1 session, 2 rooms and a topic, 3 labels, an invitation,
+    # and each message with its id; all of them are taken into account one way or the other.
+    assert report.boxes == 6 + 2 + 3 + 3 + 1 + 2 * len(TEXTS)
+    assert report.texts + report.texts_untold == report.boxes
+    assert report.texts_untold < 10
+
+
+def test_a_server_may_run_meanwhile(sample: Sample) -> None:
+    with sample.writing() as writer:
+        writer.write([c.SeenSet(DIRECT, 1, 9)])
+        assert (sample.folder / "chatd.db-wal").stat().st_size > 0
+        assert sample.check().findings == []
+        writer.write([c.SeenSet(DIRECT, 1, 10)])
+
+
+def test_nothing_is_written(sample: Sample) -> None:
+    before = sample.database.read_bytes()
+    sample.check()
+    assert sample.database.read_bytes() == before
+
+
+def test_what_was_not_checkpointed_is_looked_at_too(sample: Sample, tmp_path: Path) -> None:
+    """As after kill -9: the last changes are in the log alone."""
+    copied = Sample(tmp_path / "copy", sample.key)
+    copied.folder.mkdir(mode=0o700)
+    with sample.writing() as writer:
+        writer.write([c.MessagePosted(DIRECT, 99, 9_000, 1, "the very last of the words")])
+        for file in sample.folder.iterdir():
+            (copied.folder / file.name).write_bytes(file.read_bytes())
+    assert copied.check().rows["message"] == len(TEXTS) + 1
+    assert copied.check().findings == []
+
+
+def test_another_key_opens_nothing(sample: Sample) -> None:
+    sample.key = ServerKey.generate()
+    report = sample.check()
+    assert report.found == report.boxes
+    assert "account 1: the box of its name does not open with this server key" in report.findings
+    assert report.texts == 0
+
+
+def test_every_table_and_hash_of_the_schema_is_verified() -> None:
+    known = tables(fresh())
+    assert {table.name for table in known} == VERIFY.keys()
+    columns = {column for table in known for column in table.columns}
+    assert {
+        column for column in columns if column.endswith(("_hash", "_tag"))
+    } == SIZES_BYTES.keys()
+
+
+BOXES = [
+    ("account", "name_box", "account 1", "name"),
+    ("account", "secret_box", "account 1", "secret"),
+    ("session", "public_box", "session 1", "public"),
+    ("session", "address_box", "session 1", "address"),
+    ("conversation", "name_box", "conversation 1", "name"),
+    ("conversation", "topic_box", "conversation 1", "topic"),
+    ("member", "label_box", "member (conversation 2, account 1)", "label"),
+    ("message", "body_box", "message 1", "text"),
+    ("sent", "sent_box", "sent (account 1)", "id"),
+    ("invite", "by_box", "invite (account 3, room 1)", "by"),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "place", "what"), BOXES)
+def test_a_box_that_was_changed_is_found(
+    sample: Sample, table: str, column: str, place: str, what: str
+) -> None:
+    sample.execute(
+        f"UPDATE {table} SET {column} = zeroblob(length({column})) WHERE {column} IS NOT NULL"
+    )
+    assert f"{place}: the box of its {what} does not open with this server key" in findings(sample)
+
+
+@pytest.mark.parametrize(("table", "column", "place", "what"), BOXES)
+def test_a_box_from_another_row_is_found(
+    sample: Sample, table: str, column: str, place: str, what: str
+) -> None:
+    """Every other column stays; the row takes over the box that another one had."""
+    other = Codec(sample.key).seal(f"{table}.{what}", "whatever", 77, 77)
+    sample.execute(f"UPDATE {table} SET {column} = ? WHERE {column} IS NOT NULL", other)
+    assert f"{place}: the box of its {what} does not open with this server key" in findings(sample)
+
+
+def test_the_table_of_boxes_is_complete() -> None:
+    boxes = {(t.name, column) for t in tables(fresh()) for column in t.columns if "_box" in column}
+    assert boxes == {(table, column) for table, column, _, _ in BOXES}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "place"),
+    [
+        ("account", "name_hash", "account 1"),
+        ("session", "public_tag", "session 1"),
+        ("conversation", "name_hash", "conversation 1"),
+        ("conversation", "name_hash", "conversation 2"),
+        ("conversation", "name_hash", "conversation 3"),
+        ("message", "sender_tag", "message 1"),
+    ],
+)
+def test_a_hash_that_fits_nothing_is_found(
+    sample: Sample, table: str, column: str, place: str
+) -> None:
+    row = place.rpartition(" ")[2]
+    sample.execute(f"UPDATE {table} SET {column} = randomblob(length({column})) WHERE id = {row}")
+    assert f"{place}: {column} does not fit what it stands for" in findings(sample)
+
+
+def test_an_id_of_another_account_is_found(sample: Sample) -> None:
+    sample.execute("UPDATE sent SET id_tag = randomblob(16) WHERE time_ms = 2001")
+    assert findings(sample) == ["sent (account 2): id_tag does not fit what it stands for"]
+
+
+@pytest.mark.parametrize("table", [table.name for table in tables(fresh())])
+def test_text_in_a_column_is_found(sample: Sample, table: str) -> None:
+    """However short; such as a column that somebody added, or that is STRICT no more."""
+    sample.execute(f"ALTER TABLE {table} ADD COLUMN note TEXT DEFAULT 'al'")
+    assert findings(sample)[0].startswith("the database: its tables and columns are not those")
+
+
+def test_text_where_a_blob_belongs_is_found(sample: Sample) -> None:
+    with closing(apsw.Connection(str(sample.database))) as db:
+        db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        db.pragma("writable_schema", True)
+        db.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, ' STRICT', '') WHERE name = 'account'"
+        )
+    sample.execute("UPDATE account SET name_hash = 'al', level = 'al' WHERE id = 3")
+    found = findings(sample)
+    assert found[0].startswith("the database: its tables and columns are not those")
+    assert "account 3: name_hash holds neither a number nor a blob" in found
+    assert "account 3: level holds neither a number nor a blob" in found
+
+
+@pytest.mark.parametrize("size", [0, 8, 31, 33])
+def test_a_hash_of_the_wrong_size_is_found(sample: Sample, size: int) -> None:
+    sample.execute("UPDATE session SET token_hash = zeroblob(?)", size)
+    assert findings(sample) == ["session 1: token_hash has the wrong size"]
+
+
+def test_a_short_name_in_place_of_a_box_is_found(sample: Sample) -> None:
+    sample.execute("UPDATE account SET name_box = ? WHERE id = 3", b"al")
+    assert "account 3: name_box has the wrong size" in findings(sample)
+
+
+def test_an_account_erased_by_half_is_found(sample: Sample) -> None:
+    sample.execute("UPDATE account SET name_box = NULL WHERE id = 3")
+    assert "account 3: erased only by half" in findings(sample)
+
+
+def test_a_row_that_refers_to_none_is_found(sample: Sample) -> None:
+    sample.execute("UPDATE session SET account = 77")
+    assert "session 1: refers to a row of account that is not there" in findings(sample)
+
+
+def test_a_label_that_names_nobody_is_found(sample: Sample) -> None:
+    box = Codec(sample.key).seal("member.label", "nobody-of-ours", DIRECT, 1)
+    sample.execute("UPDATE member SET label_box = ? WHERE conversation = 2 AND account = 1", box)
+    assert findings(sample) == ["member (conversation 2, account 1): its label names no account"]
+
+
+def test_an_index_that_lies_is_found(sample: Sample) -> None:
+    sample.execute("DROP INDEX session_by_account")
+    found = findings(sample)
+    assert found == ["the database: its tables and columns are not those of this version"]
+
+
+def test_a_damaged_page_is_found(sample: Sample) -> None:
+    with sample.database.open("r+b") as file:
+        file.seek(4_096 * 3)
+        file.write(b"\xff" * 4_096)
+    assert [finding for finding in findings(sample) if finding.startswith("the database: ")]
+
+
+def test_a_newer_version_is_said(sample: Sample) -> None:
+    sample.execute("PRAGMA user_version = 99")
+    assert [f for f in findings(sample) if "its version is 99, this chatd's is" in f]
+
+
+def test_an_empty_file_is_found(sample: Sample) -> None:
+    sample.database.write_bytes(b"")
+    assert f"the database: its version is 0, this chatd's is {SCHEMA_VERSION}" in findings(sample)
+
+
+def test_what_is_no_database_is_refused(sample: Sample) -> None:
+    sample.database.write_bytes(b"no database at all " * 500)
+    with pytest.raises(OpenError, match=re.escape(f"can't read the database {sample.database}: ")):
+        sample.check()
+
+
+def test_findings_have_a_bound() -> None:
+    report = Report()
+    for number in range(FINDINGS_MAX + 5):
+        report.add(f"{number}")
+    assert (report.found, len(report.findings)) == (FINDINGS_MAX + 5, FINDINGS_MAX)
+
+
+def test_pages_hold_all_rows_once(sample: Sample) -> None:
+    more = [
+        c.MessagePosted(DIRECT, n, 9_000, 1, "x", (f"{n}", bytes(16))) for n in range(100, 1_800)
+    ]
+    sample.write(*more)
+    for table in tables(fresh()):
+        with closing(apsw.Connection(str(sample.database))) as db:
+            found = [tuple(row.values()) for page in pages(db, table) for row in page]
+        assert found == sorted(set(found), key=found.index)
+        assert len(found) == sample.rows(f"SELECT count(*) FROM {table.name}")[0][0]
+
+
+def test_the_sample_has_something_of_every_change() -> None:
+    assert {type(change) for change in CHANGES} >= {c.AccountMade, c.InviteSet, c.MessagePosted}
+    assert len(USERS) == 4
