@@ -109,7 +109,7 @@ class Client:
         return call.answers
 
     def events(self) -> Events:
-        """What happens from login on (`feed.py`); until this is called, little of it is kept."""
+        """What happens from login on (`feed.py`), also what happened before this was called."""
         self._session.has_reader.set()
         return Events(self._session)
 

@@ -50,7 +50,7 @@ class Feed:
         self._returned = False  # logged in again by itself: what is unread is shown, not announced
         self._events: deque[Event] = deque()
         self._tracks: dict[str, Track] = {}
-        self._behind: dict[str, None] = {}  # an ordered set
+        self._behind: dict[str, None] = {}  # an ordered set: for whom to ask HISTORY next
 
     def login(self, user: str | None) -> None:
         """Begin anew, as `user`, or logged out."""
@@ -126,7 +126,8 @@ class Feed:
 
     def _fall_behind(self, conversation: str, track: Track) -> None:
         track.behind = True
-        self._behind.setdefault(conversation)
+        if not track.asked:
+            self._behind.setdefault(conversation)
 
     def _lag(self, lag: Lag) -> None:
         track = self._track(lag.conversation, lag.seq)
@@ -159,6 +160,7 @@ class Feed:
             return
         self.finding = self._returned = True
         for conversation, track in self._tracks.items():
+            track.asked = False
             self._fall_behind(conversation, track)
 
     def _found(self, conversation: str, first_seq: int) -> None:
@@ -186,13 +188,21 @@ class Feed:
         """What to ask HISTORY for next, if anything is missing and there is room to show it."""
         if self.finding or len(self._events) > self._events_max // 2:
             return None
-        for conversation in self._behind:
-            track = self._tracks[conversation]
-            if track.start is None:
-                track.begin_at_latest()
-            track.gap = None
-            return Ask(conversation, track.after, track)
-        return None
+        if not self._behind:
+            return None
+        conversation = next(iter(self._behind))
+        del self._behind[conversation]
+        track = self._tracks[conversation]
+        if track.start is None:
+            track.begin_at_latest()
+        track.gap, track.asked = None, True
+        return Ask(conversation, track.after, track)
+
+    def put_back(self, ask: Ask) -> None:
+        """There was no answer; it is to be asked again."""
+        if self._tracks.get(ask.conversation) is ask.track:
+            ask.track.asked = False
+            self._fall_behind(ask.conversation, ask.track)
 
     def fill(self, ask: Ask, items: list[HistoryItem], limit: int) -> None:
         """What HISTORY answered, with `limit` as asked."""
@@ -203,10 +213,8 @@ class Feed:
         before = len(track.held)
         self._events.extend(track.fill(page, len(items) >= limit))
         self._held += len(track.held) - before
-        # What is still behind goes to the end, so that no conversation keeps others waiting.
-        self._behind.pop(talk, None)
         if track.behind:
-            self._behind[talk] = None
+            self._fall_behind(talk, track)  # at the end, so that it keeps no other waiting
 
     def give_up(self, ask: Ask) -> None:
         """HISTORY refuses: there is nothing to be had."""

@@ -58,8 +58,8 @@ class Keeper:
             await self._login(link)
             self._session.open()
             await catch_up(self._session)
-        except (ConnectionLost, ChatError) as why:
-            link.end(why)
+        except* (ConnectionLost, ChatError) as group:
+            link.end(group.exceptions[0])
 
     async def _login(self, link: Link) -> None:
         session = self._session

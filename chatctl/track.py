@@ -16,7 +16,7 @@ OWN_MAX = 256
 class Track:
     """One conversation. Seqs only grow within it, so a few numbers tell all."""
 
-    __slots__ = ("behind", "gap", "held", "own", "settled", "start")
+    __slots__ = ("asked", "behind", "gap", "held", "own", "settled", "start")
 
     def __init__(self, start: int | None, *, behind: bool = False) -> None:
         self.start = start
@@ -27,6 +27,8 @@ class Track:
         """Messages that this client posted itself; they are never shown."""
         self.held: dict[int, Message] = {}
         self.behind = behind
+        self.asked = False
+        """Whether a page of HISTORY is on its way."""
         self.gap: int | None = None
         """After this seq live messages were lost, since HISTORY was last asked."""
 
@@ -78,6 +80,7 @@ class Track:
         merged = [self.held.pop(seq) for seq in due]
         shown = [message for message in merged if self.is_new(message.seq)]
         self.settle(max(due, default=0))
+        self.asked = False
         self.behind = full or self.gap is not None
         return shown
 

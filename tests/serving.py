@@ -129,10 +129,10 @@ class Peer:
 class Server:
     """`python -m chatd run` on the data in `folder / "data"`, with CHATD_… from `settings`."""
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1", **settings: object) -> None:
+    def __init__(self, folder: Path, *, host: object = "127.0.0.1", **settings: object) -> None:
         self.data = folder / "data"
         self.log = folder / "log"
-        self.host = host
+        self.host = str(host)
         self.settings = settings
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
@@ -241,7 +241,7 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, *, host: str = "127.0.0.1", **settings: object) -> Iterator[Server]:
+def running(folder: Path, *, host: object = "127.0.0.1", **settings: object) -> Iterator[Server]:
     """A server that runs; killed afterwards, if it still does, and all connections closed."""
     server = Server(folder, host=host)
     server.settings |= settings

@@ -58,7 +58,7 @@ class FeedMachine(RuleBasedStateMachine):
         self.talks = [Talk("#a"), Talk("bob"), Talk("#new"), Talk("#none", stored=False)]
         self.wire: deque[Callable[[], None]] = deque()
         self.acks: list[tuple[Talk, int]] = []  # replies on the wire
-        self.request: Ask | None = None
+        self.requests: deque[Ask] = deque()
         self.finding = False  # UNREAD is under way
         self.online = True
         self.shown: dict[str, list[int]] = {talk.name: [] for talk in self.talks}
@@ -130,30 +130,36 @@ class FeedMachine(RuleBasedStateMachine):
                 self.finding = True
                 found = [item for talk in self.talks for item in talk.unread_item()]
                 self.wire.append(lambda: self.found(found))
-        elif self.request is None:
-            self.request = self.feed.ask()
+        elif len(self.requests) < 3 and (ask := self.feed.ask()) is not None:
+            self.requests.append(ask)
 
     def found(self, unread: list[UnreadItem]) -> None:
         self.finding = False
         self.feed.found(unread)
 
-    @precondition(lambda self: self.online and self.request is not None)
+    @precondition(lambda self: self.online and self.requests)
     @rule()
     def answer(self) -> None:
         """The server looks into its history; the answer is on its way."""
-        ask, self.request = self.request, None
-        assert ask is not None
+        ask = self.requests.popleft()
         talk = next(talk for talk in self.talks if talk.name == ask.conversation)
         stored = [post for post in talk.posts if post.seq > ask.after] if talk.stored else []
         page = [HistoryItem(m.seq, m.time, m.sender, m.text) for m in stored[: self.LIMIT]]
         self.wire.append(lambda: self.feed.fill(ask, page, self.LIMIT))
+
+    @precondition(lambda self: self.online and self.requests)
+    @rule()
+    def cannot_answer(self) -> None:
+        """The server cannot read its history now."""
+        ask = self.requests.popleft()
+        self.wire.append(lambda: self.feed.put_back(ask))
 
     @precondition(lambda self: self.online)
     @rule()
     def lose_connection(self) -> None:
         self.online = False
         self.wire.clear()
-        self.request = None
+        self.requests.clear()
         self.finding = False
         for talk, seq in self.acks:
             talk.may.add(seq)
@@ -196,7 +202,7 @@ class FeedMachine(RuleBasedStateMachine):
             self.receive(6)
             self.read(5)
             self.ask()
-            if self.request is not None:
+            while self.requests:
                 self.answer()
             if not self.wire:
                 return

@@ -158,20 +158,23 @@ def _alternatives(name: str, choices: list[str]) -> list[str]:
 # Cells
 
 _SHARED = {
-    Code.BAD_LINE: "any line, as `ERROR`",
+    Code.BAD_LINE: "any line, as `ERROR`; `*BYE` to HTTP",
     Code.LINE_TOO_LONG: "any line, as `ERROR`",
     Code.UNKNOWN_VERB: "any line, as `ERROR`",
     Code.BAD_FIELD: "every command",
     Code.NOT_AUTHENTICATED: f"every command that may be used {Needs.LOGIN.value}",
     Code.ALREADY_AUTHENTICATED: f"every command that may be used {Needs.NO_LOGIN.value}",
-    Code.UNAVAILABLE: "every command that needs the database",
+    Code.UNAVAILABLE: "every command that needs the database; `*BYE` of a full server",
+    Code.DENIED: "`*BYE`",
+    **dict.fromkeys((Code.TIMEOUT, Code.SHUTDOWN, Code.QUIT, Code.EOF), "`*BYE`"),
+    Code.EXPIRED: "kept for later versions",
 }
 
 
 def _answered(code: Code) -> str:
-    """Where a code occurs, apart from `*BYE`."""
+    """Where a code occurs."""
     declaring = [verb for verb, made in _sorted() if code in made.errors]
-    return "; ".join([*([_SHARED[code]] if code in _SHARED else []), *declaring]) or "–"
+    return "; ".join([*([_SHARED[code]] if code in _SHARED else []), *declaring])
 
 
 def _form(head: str, shape: Shape) -> str:

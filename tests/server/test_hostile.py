@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import socket
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import Peer, Server, running
+from tests.serving import SECRET, Peer, Server, running
 
 KIB = 1024
 TEXT = "x" * 32_000
 IDLE = 5_000
+ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 IDLE_KIB_MAX = 16
 
 
@@ -65,7 +68,7 @@ def test_readers_that_stop_cost_the_others_nothing(server: Server) -> None:
         with server.login(f"stalled{number}", register=True) as first:
             assert first.ask("JOIN|#big").startswith("JOIN|SUCCESS")
         readers.append(server.connect(receive_bytes=4096))
-        readers[-1].ask(f"AUTH|stalled{number}|correct horse battery")
+        readers[-1].ask(f"AUTH|stalled{number}|{SECRET}")
         for peer in (alice, bob):
             assert peer.read() == f"*JOINED|#big|stalled{number}"
     before_kib = server.memory_kib("VmRSS")
@@ -123,6 +126,21 @@ def test_one_who_never_reads_its_own_replies_is_not_read(server: Server) -> None
     assert alice.ask("PING|still here") == "PING|SUCCESS|still here"
 
 
+def test_one_who_asks_for_everything_and_reads_nothing(server: Server) -> None:
+    """Lists are made as they are read: 100 times 32 MB wait for one who takes 4 KiB."""
+    (alice,) = in_room(server, "alice")
+    post(alice, 1_000)
+    before_kib = server.memory_kib("VmRSS")
+    greedy = server.connect(receive_bytes=4096)
+    assert greedy.ask(f"AUTH|alice|{SECRET}").startswith("AUTH|SUCCESS|")
+    greedy.send(*["HISTORY|#big|limit=1000"] * 100)
+    for _ in range(200):
+        assert alice.ask(f"MSG|alice|{TEXT}").startswith("MSG|SUCCESS|")
+    grown_kib = server.memory_kib("VmHWM") - before_kib
+    print(f"1000 texts of 32,000 bytes asked for 100 times: {grown_kib} KiB more")
+    assert grown_kib < 24 * KIB
+
+
 def full(greedy: Peer, question: bytes) -> bool:
     """Whether, after all that the server had to do, nothing more is taken in."""
     try:
@@ -171,8 +189,11 @@ def test_5000_idle_connections_take_at_most_16_kib_each(server: Server) -> None:
     tokens = []
     for user in users:
         with server.connect() as peer:
-            peer.ask(f"REGISTER|{user}|correct horse battery")
-            tokens.append(peer.ask(f"AUTH|{user}|correct horse battery").split("|")[2])
+            peer.ask(f"REGISTER|{user}|{SECRET}")
+            tokens.append(peer.ask(f"AUTH|{user}|{SECRET}").split("|")[2])
+    with server.connect() as peer:
+        assert peer.read().startswith("*HELLO|")
+        files = open_files(server)
     with ExitStack() as stack:
         resumed(server, stack, tokens, 100)
         before_kib = server.memory_kib("VmRSS")
@@ -182,6 +203,33 @@ def test_5000_idle_connections_take_at_most_16_kib_each(server: Server) -> None:
         assert grown_kib <= IDLE * IDLE_KIB_MAX
         assert idle[0].ask("PING|all of us") == "PING|SUCCESS|all of us"
         assert idle[-1].ask("WHOAMI").startswith("WHOAMI|SUCCESS|dave|")
+    until_open_files(server, files)
+
+
+def open_files(server: Server) -> int:
+    return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+
+
+def until_open_files(server: Server, files: int) -> None:
+    """Let the server go on until it holds no more than so many; each PING is a turn of its own."""
+    with server.connect() as peer:
+        assert peer.read().startswith("*HELLO|")
+        for _ in range(10_000):
+            assert peer.ask("PING") == "PING|SUCCESS"
+            if open_files(server) <= files:
+                return
+    pytest.fail(f"{open_files(server)} files are open, and were {files}")
+
+
+def test_connections_that_break_off_leave_nothing(server: Server) -> None:
+    (alice,) = server.join("alice")
+    files = open_files(server)
+    for number in range(1_000):
+        with server.connect() as peer:
+            peer.send_bytes(b"PING|a\nREGISTER|bob|pass"[: number % 24])
+            peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPT)
+    until_open_files(server, files)
+    assert alice.ask("PING|all gone") == "PING|SUCCESS|all gone"
 
 
 def resumed(server: Server, stack: ExitStack, tokens: list[str], peers: int) -> list[Peer]:
