@@ -30,9 +30,8 @@ format: $(VENV)/ready-dev ## put the code into the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/ready-dev ## measure, with what bench/ holds
-	@if [ -f bench/run.py ]; then $(BIN)/python bench/run.py $(ARGS); \
-	else echo "bench/ holds no measurement yet: bench/run.py is what 'make bench' runs."; fi
+bench: $(VENV)/ready-dev ## measure this machine (see bench/README.md)
+	@$(BIN)/python bench/run.py $(ARGS)
 
 docs: $(VENV)/ready-dev ## write the tables of protocol.md anew from the declarations
 	$(BIN)/python -m tests.protocol.tables
