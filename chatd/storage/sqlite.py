@@ -22,6 +22,7 @@ from chatd.security.keys import ServerKey
 from .base import Highest
 from .codec import Codec
 from .reads import Reader
+from .verify import key_fits
 from .writes import Writer
 
 T = TypeVar("T")
@@ -71,6 +72,8 @@ class SqliteStore:
         self._idle_ms = session_idle_days * 24 * _HOUR_MS
         codec = Codec(key)
         self._db = open_database(path)
+        if not key_fits(self._db, codec):
+            raise OpenError(f"{path} was written with another server key: put that key back")
         self._writer = Writer(self._db, codec)
         self._readers = [Reader(_open_reader(path), codec) for _ in range(READERS)]
         self._free = list(self._readers)
