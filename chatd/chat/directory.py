@@ -50,6 +50,7 @@ class Directory:
         self._objects: OrderedDict[Key, Any] = OrderedDict()
         self._aliases: OrderedDict[Key, Key | None] = OrderedDict()  # None: known not to exist
         self._loads: dict[Key, _Load] = {}
+        self._given: dict[int, int] = {}  # the last seqs of rooms that were forgotten
 
     def account(self, account: int) -> Account:
         return cast(Account, self._object(("account", account)))
@@ -85,7 +86,10 @@ class Directory:
     def admit(self, thing: Any) -> Any:
         """Take in what is new or was loaded; what is there already wins."""
         key, alias = _keys(thing)
-        thing = self._objects.setdefault(key, thing)
+        if key not in self._objects:
+            self._objects[key] = thing
+            self._resume_seq(thing)
+        thing = self._objects[key]
         if alias is not None:
             self._aliases.pop(alias, None)
             self._aliases[alias] = key
@@ -103,6 +107,8 @@ class Directory:
         """Forget everything: what is not on disk was not stored."""
         for load in self._loads.values():
             load.dropped.update(self._objects, self._aliases)
+        rooms = [thing for thing in self._objects.values() if isinstance(thing, Room)]
+        self._given |= {room.id: room.last_seq for room in rooms if room.ceiling}
         self._objects.clear()
         self._aliases.clear()
 
@@ -124,6 +130,12 @@ class Directory:
         finally:
             del self._loads[key]
             load.done.set()
+
+    def _resume_seq(self, thing: Any) -> None:
+        """A room that does not store its messages goes on where it was, below its ceiling: so it
+        need not reserve seqs again, which a full disk would refuse."""
+        if isinstance(thing, Room):
+            thing.last_seq = self._given.pop(thing.id, thing.last_seq)
 
     def _sent_id(self, key: Key, found: Any) -> None:
         ids = self._objects.get(("sent", key[1]))
