@@ -37,7 +37,6 @@ def _no_such_room() -> ChatError:
 class Rules:
     """What an operator can choose."""
 
-    server_name: str
     registration_open: bool
     session_idle_days_max: int
     seqs_reserved: int = 10_000

@@ -103,12 +103,15 @@ class Server:
         except SettingsError as error:
             _log.error("settings not reloaded", problem=str(error))
             return
+        self.settings = settings
         logs.configure(settings)
+        self.store.keep(settings.send_ids_hours, settings.session_idle_days_max)
         self.chat.rules = _rules(settings)
         self.chat.registrations = _quota(settings)
         self.passwords.hasher = _hasher(settings)
         self.passwords.queue_max = settings.argon2_queue_max
-        self.doors.connections_max = settings.connections_max
+        self.doors.connections_max = _raise_descriptors(settings.connections_max)
+        self.doors.outbox_bytes_max = settings.outbox_bytes_max
         _log.info("settings reloaded")
 
     def _under_way(self) -> bool:
@@ -139,9 +142,8 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
     with ExitStack() as stack:
         home = stack.enter_context(folder.opened(settings))
         sockets = stack.enter_context(_sockets(settings))
-        store = SqliteStore(
-            home.database, home.key, settings.send_ids_hours, settings.session_idle_days_max
-        )
+        store = SqliteStore(home.database, home.key)
+        store.keep(settings.send_ids_hours, settings.session_idle_days_max)
         async with aclosing(store):
             server = _build(settings, reload, store, home.key.fingerprint())
             server.doors.sockets = list(sockets)
@@ -171,7 +173,7 @@ def _build(
             settings.login_failures_free, 1, settings.login_wait_seconds_max, ADDRESSES_KEPT_MAX
         ),
         registrations=_quota(settings),
-        info=lambda: _info(settings, hub),
+        info=lambda: _info(server),
         volatile_ids=OrderedDict(),
     )
     reactor = Reactor(chat, trio.current_time)
@@ -185,13 +187,12 @@ def _build(
         [],
     )
     committer = Committer(chat, store, reactor, alarm)
-    return Server(settings, reload, chat, store, reactor, committer, doors, passwords)
+    server = Server(settings, reload, chat, store, reactor, committer, doors, passwords)
+    return server
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(
-        settings.server_name, settings.registration == "open", settings.session_idle_days_max
-    )
+    return Rules(settings.registration == "open", settings.session_idle_days_max)
 
 
 def _quota(settings: Settings) -> Quota:
@@ -226,9 +227,10 @@ def _sockets(settings: Settings) -> Iterator[list[socket.socket]]:
         yield sockets
 
 
-def _info(settings: Settings, hub: Hub) -> dict[str, str]:
+def _info(server: Server) -> dict[str, str]:
+    settings = server.settings
     return {
-        "server": settings.server_name,
+        "server": server.doors.server_name,
         "protocol": PROTOCOL,
         "version": f"chatd {chatd.__version__}",
         "line bytes": str(LINE_BYTES_MAX),
@@ -239,7 +241,7 @@ def _info(settings: Settings, hub: Hub) -> dict[str, str]:
         "session idle days": str(settings.session_idle_days_max),
         "send id hours": str(settings.send_ids_hours),
         "features": "rooms direct history send-once unread invites",
-        "online": str(hub.online_count()),
+        "online": str(server.chat.hub.online_count()),
     }
 
 

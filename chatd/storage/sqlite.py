@@ -63,13 +63,10 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
 
 
 class SqliteStore:
-    """A `Store` in one SQLite file; `send_ids_hours` and `session_idle_days` bound what is kept."""
+    """A `Store` in one SQLite file."""
 
-    def __init__(
-        self, path: Path, key: ServerKey, send_ids_hours: int = 48, session_idle_days: int = 30
-    ) -> None:
-        self._send_ids_ms = send_ids_hours * _HOUR_MS
-        self._idle_ms = session_idle_days * 24 * _HOUR_MS
+    def __init__(self, path: Path, key: ServerKey) -> None:
+        self.keep(send_ids_hours=48, session_idle_days=30)
         codec = Codec(key)
         self._db = open_database(path)
         if not key_fits(self._db, codec):
@@ -80,6 +77,11 @@ class SqliteStore:
         self._write_limit = trio.CapacityLimiter(1)
         self._read_limit = trio.CapacityLimiter(READERS)
         self.highest = Highest(*self._readers[0].highest())
+
+    def keep(self, send_ids_hours: int, session_idle_days: int) -> None:
+        """How long SEND ids and idle sessions are kept."""
+        self._send_ids_ms = send_ids_hours * _HOUR_MS
+        self._idle_ms = session_idle_days * 24 * _HOUR_MS
 
     async def commit(self, changes: Sequence[Change]) -> None:
         try:

@@ -47,6 +47,7 @@ T = TypeVar("T")
 SECRET = "correct horse battery"
 KEY = ServerKey(bytes(range(32)))
 CUSHION_SECONDS = 0.001  # how long nothing must happen while threads may be at work
+PATIENCE_SECONDS = 30
 CHEAP = Hasher(8, 1, 1)
 
 
@@ -143,7 +144,7 @@ class World:
         self.outbox_bytes_max = limits.get("outbox_bytes_max", 1 << 20)
         highest = self.store.highest
         self.chat = Chat(
-            rules=Rules("test", True, 30, seqs_reserved=limits.get("seqs_reserved", 10)),
+            rules=Rules(True, 30, seqs_reserved=limits.get("seqs_reserved", 10)),
             directory=Directory(self.store, trio.Event, limits.get("objects_max", 1_000)),
             ledger=Ledger(self.hub, self.alarm.set),
             hub=self.hub,
@@ -152,7 +153,7 @@ class World:
             clock=Clock(),
             ids=Ids.after(highest.account, highest.conversation, highest.session),
             now=now,
-            slowdown=Slowdown(5, 1, 60, 1_000),
+            slowdown=Slowdown(limits.get("failures_free", 5), 1, 60, 1_000),
             registrations=Quota(1_000, 600, 1_000),
             info=dict,
             volatile_ids=OrderedDict(),
@@ -214,9 +215,10 @@ class World:
 
     async def rest(self) -> None:
         """Wait until nothing happens any more; commits that are held may wait."""
-        await wait_all_tasks_blocked()
-        while not self._at_rest():
-            await wait_all_tasks_blocked(CUSHION_SECONDS)
+        with trio.fail_after(PATIENCE_SECONDS):
+            await wait_all_tasks_blocked()
+            while not self._at_rest():
+                await wait_all_tasks_blocked(CUSHION_SECONDS)
 
     def _at_rest(self) -> bool:
         connections = self.reactor.connections.values()

@@ -1,0 +1,45 @@
+"""SIGHUP: the settings are read again, and nobody is disturbed."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.serving import Peer, running
+
+ASKED_MAX = 10_000
+
+
+def infos(peer: Peer) -> dict[str, str]:
+    return dict(peer.items("INFO"))
+
+
+def test_sighup_takes_new_settings_and_keeps_connections(tmp_path: Path) -> None:
+    config = tmp_path / "chatd.toml"
+    config.write_text('registration = "open"\n')
+    with running(tmp_path, config=config) as server:
+        (alice,) = server.join("alice")
+        assert infos(alice)["registration"] == "open"
+        config.write_text('registration = "closed"\nargon2_memory_kib = 16\n')
+        server.signal(signal.SIGHUP)
+        assert any(infos(alice)["registration"] == "closed" for _ in range(ASKED_MAX))
+        with server.connect() as bob:
+            assert bob.ask("REGISTER|bob|correct horse battery").startswith(
+                "REGISTER|FAILURE|CLOSED|"
+            )
+        server.login("alice")  # whose password is hashed anew, with the new parameters
+        assert alice.ask("PING|still here") == "PING|SUCCESS|still here"
+
+
+def test_settings_that_are_wrong_change_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "chatd.toml"
+    config.write_text("registrations_max = 7\n")
+    with running(tmp_path, config=config) as server:
+        (alice,) = server.join("alice")
+        config.write_text('registration = "perhaps"\n')
+        server.signal(signal.SIGHUP)
+        told = (line for _ in range(ASKED_MAX) if alice.ask("PING") for line in server.complaints())
+        complaint = next(told)
+        assert "line 1" in complaint
+        assert "registration" in complaint
+        assert infos(alice)["registration"] == "open"
