@@ -26,6 +26,8 @@ from .track import Track
 
 EVENTS_MAX = 1_000
 HELD_MAX = 1_000
+UNSETTLED_MAX = 256
+"""Posts of one's own since somebody else wrote; after so many, HISTORY settles where one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,18 @@ class Ask:
 class Feed:
     """Takes a connection's events and pages of HISTORY, gives the reader's events."""
 
-    def __init__(self, events_max: int = EVENTS_MAX, held_max: int = HELD_MAX) -> None:
+    def __init__(
+        self,
+        events_max: int = EVENTS_MAX,
+        held_max: int = HELD_MAX,
+        unsettled_max: int = UNSETTLED_MAX,
+    ) -> None:
         self.user: str | None = None
         self.finding = False
         """Whether UNREAD must still tell which conversations began during the break."""
         self._events_max = events_max
         self._held_max = held_max
+        self._unsettled_max = unsettled_max
         self._held = 0
         self._returned = False  # logged in again by itself: what is unread is shown, not announced
         self._events: deque[Event] = deque()
@@ -131,15 +139,16 @@ class Feed:
 
     def _lag(self, lag: Lag) -> None:
         track = self._track(lag.conversation, lag.seq)
-        if not self.finding and track.start is None:
-            track.start = lag.seq
         track.lost_after(lag.seq)
         self._fall_behind(lag.conversation, track)
 
     def posted(self, conversation: str, seq: int) -> None:
         """This client posted a message, and the caller has the reply."""
         # What others wrote just before may still be on its way, so this is no place to begin.
-        self._track(conversation, None).posted(seq)
+        track = self._track(conversation, None)
+        track.posted(seq)
+        if track.start is not None and len(track.own) > self._unsettled_max:
+            self._fall_behind(conversation, track)
 
     def joined(self, room: str, last_seq: int) -> None:
         """This client joined a room, perhaps one that it was in already."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from chatd.protocol.events import Message
 
-OWN_MAX = 256
+OWN_MAX = 10_000
 
 
 class Track:
@@ -23,7 +23,7 @@ class Track:
         """What is up to here came before the reader listened; None: not known."""
         self.settled = 0
         """What is up to here was shown, or need not be."""
-        self.own: set[int] = set()
+        self.own: dict[int, None] = {}
         """Messages that this client posted itself; they are never shown."""
         self.held: dict[int, Message] = {}
         self.behind = behind
@@ -45,18 +45,14 @@ class Track:
         """Everything up to `seq` is done with."""
         self.settled = max(self.settled, seq)
         if self.own:
-            self.own = {own for own in self.own if own > self.settled}
+            self.own = {own: None for own in self.own if own > self.settled}
 
     def posted(self, seq: int) -> None:
         """This client posted a message, and the caller has the reply."""
-        if seq <= self.settled:
-            return
-        self.own.add(seq)
+        if seq > self.settled:
+            self.own[seq] = None
         if len(self.own) > OWN_MAX:
-            # The oldest is far back: on this same connection all before it came long ago.
-            oldest = min(self.own)
-            self.own.remove(oldest)
-            self.start = max(self.start or 0, oldest)
+            del self.own[next(iter(self.own))]  # it may be shown; better than that another is not
 
     def lost_after(self, seq: int) -> None:
         """Live messages after `seq` were not kept."""

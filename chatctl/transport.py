@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import trio
@@ -76,14 +77,18 @@ async def dial(address: Address) -> Transport:
         if address.path:
             return Transport(await trio.open_unix_socket(address.path))
         stream = await trio.open_tcp_stream(address.host, address.port)
+        prepare(stream)
     except (OSError, ValueError) as error:
         raise CannotConnect(f"No server answers at {address}: {_reason(error)}.") from error
-    keep_alive(stream)
     return Transport(stream)
 
 
-def keep_alive(stream: trio.SocketStream) -> None:
-    """Let the system look from time to time whether the other end is still there."""
+def prepare(stream: trio.SocketStream) -> None:
+    """Let the system look from time to time whether the other end is still there. OSError."""
+    if stream.socket.getsockname() == stream.socket.getpeername():
+        # Where nobody listens, a system may connect a local port to itself, and so take it.
+        stream.socket.close()
+        raise ConnectionRefusedError("Nobody listens")
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE.items():
         if (option := getattr(socket, name, None)) is not None:
@@ -91,11 +96,13 @@ def keep_alive(stream: trio.SocketStream) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The system's words for the first thing that went wrong, without its numbers."""
+    """The system's words for the first thing that went wrong."""
     cause = error.__cause__
-    if isinstance(cause, ExceptionGroup):
-        error = cause.exceptions[0]
-    return (isinstance(error, OSError) and error.strerror) or str(error)
+    first = cause.exceptions[0] if isinstance(cause, ExceptionGroup) else cause
+    told = first if isinstance(first, OSError) else error
+    if isinstance(told, OSError) and told.errno and not isinstance(told, socket.gaierror):
+        return os.strerror(told.errno)
+    return (isinstance(told, OSError) and told.strerror) or str(told)
 
 
 def _why(error: trio.BrokenResourceError) -> str:

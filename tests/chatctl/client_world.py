@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import trio
@@ -16,9 +18,25 @@ from chatd.protocol.errors import Code
 from chatd.protocol.events import Message
 from tests.serving import PATIENCE_SECONDS, SECRET, Server
 
+PORTS = range(20_000, 30_000)
+"""Below those that systems hand out, so that nobody else takes one while its server is down."""
+
+
+def free_port() -> int:
+    """A port at which nobody listens."""
+    while True:
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", random.choice(PORTS)))
+            port: int = sock.getsockname()[1]
+            return port
+
 
 class SteadyServer(Server):
     """A server that listens at the same port when it starts again, unless told otherwise."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        super().__init__(folder, **settings)
+        self.port = free_port()
 
     def command(self) -> list[str]:
         """As it was, at the port that it had."""

@@ -224,8 +224,14 @@ async def test_where_nobody_listens() -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
-    for server in (f"127.0.0.1:{port}", "unix:/nowhere/at/all", "no address:x"):
-        with pytest.raises(CannotConnect):
+    for server, why in (
+        (f"127.0.0.1:{port}", "127.0.0.1:[0-9]+: Connection refused"),
+        (f"localhost:{port}", "Connection refused"),
+        ("no-such-host.invalid", "no-such-host.invalid:4040: "),
+        ("unix:/nowhere/at/all", "unix:/nowhere/at/all: No such file"),
+        ("no address:x", "HOST:PORT"),
+    ):
+        with pytest.raises(CannotConnect, match=why):
             async with connect(server):
                 raise AssertionError("nobody listens there")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatctl.feed import Ask, Feed
+from chatctl.feed import UNSETTLED_MAX, Ask, Feed
 from chatctl.happenings import Missed
 from chatctl.track import OWN_MAX
 from chatd.protocol.declare import Event
@@ -28,8 +28,13 @@ def items(*seqs: int) -> list[HistoryItem]:
     return [HistoryItem(seq, TIME, "bob", f"text {seq}") for seq in seqs]
 
 
-def feed_of(user: str = "alice", events_max: int = 10, held_max: int = 10) -> Feed:
-    feed = Feed(events_max, held_max)
+def feed_of(
+    user: str = "alice",
+    events_max: int = 10,
+    held_max: int = 10,
+    unsettled_max: int = UNSETTLED_MAX,
+) -> Feed:
+    feed = Feed(events_max, held_max, unsettled_max)
     feed.login(user)
     return feed
 
@@ -101,6 +106,22 @@ def test_a_lag_while_history_is_asked_asks_again() -> None:
     assert feed.ask() is None
 
 
+def test_no_conversation_is_asked_for_twice_at_once() -> None:
+    feed = feed_of()
+    feed.take(Lag("#ops", 1))
+    feed.take(Lag("bob", 1))
+    first, second = asked(feed), asked(feed)
+    assert (first.conversation, second.conversation) == ("#ops", "bob")
+    feed.take(message("#ops", 3))
+    feed.take(Lag("#ops", 3))
+    feed.take(message("#ops", 6))
+    assert feed.ask() is None
+    feed.put_back(second)
+    assert asked(feed).conversation == "bob"
+    feed.fill(first, items(2), 50)
+    assert asked(feed).after == 3
+
+
 def test_unread_of_the_first_login_is_announced_and_not_fetched() -> None:
     feed = feed_of()
     feed.take(UnreadSince("bob", 2, 5, 6))
@@ -144,16 +165,28 @@ def test_what_this_client_posted_is_not_shown_after_the_reply() -> None:
     assert seqs(feed) == [7]
 
 
-def test_own_messages_are_kept_in_bounds() -> None:
+def test_own_messages_are_settled_by_history_now_and_then() -> None:
     feed = feed_of()
     feed.take(message("#ops", 1))
-    for seq in range(2, OWN_MAX + 4):
+    for seq in range(2, UNSETTLED_MAX + 2):
         feed.posted("#ops", seq)
+    assert feed.ask() is None
+    feed.posted("#ops", UNSETTLED_MAX + 2)
+    ask = asked(feed)
+    assert ask.after == 1
+    feed.fill(ask, items(*range(2, UNSETTLED_MAX + 3)), 1_000)
+    assert ask.track.own == {}
+    assert seqs(feed) == [1]
+
+
+def test_own_messages_are_kept_in_bounds() -> None:
+    feed = feed_of()
+    for seq in range(1, OWN_MAX + 4):
+        feed.posted("#ops", seq)
+    assert feed.ask() is None
     feed.broken()
     feed.found([])
-    ask = asked(feed)
-    assert ask.after == 3
-    assert len(ask.track.own) == OWN_MAX
+    assert len(asked(feed).track.own) == OWN_MAX
 
 
 def test_a_room_without_history_goes_on_with_what_comes_live() -> None:

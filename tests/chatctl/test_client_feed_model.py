@@ -54,7 +54,7 @@ class FeedMachine(RuleBasedStateMachine):
 
     @initialize(old=st.integers(0, 3), unread=st.integers(0, 2))
     def begin(self, old: int, unread: int) -> None:
-        self.feed = feed_of(events_max=4, held_max=3)
+        self.feed = feed_of(events_max=4, held_max=3, unsettled_max=2)
         self.talks = [Talk("#a"), Talk("bob"), Talk("#new"), Talk("#none", stored=False)]
         self.wire: deque[Callable[[], None]] = deque()
         self.acks: list[tuple[Talk, int]] = []  # replies on the wire

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatctl.address import Address, parse_address
 from chatctl.backoff import Backoff
 from chatctl.errors import CannotConnect, ConnectionLost, wait_seconds
-from chatctl.transport import LineCutter
+from chatctl.transport import LineCutter, prepare
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.lines import OUTPUT_LINE_BYTES_MAX
 
@@ -41,6 +42,14 @@ def test_a_longer_line_ends_the_connection() -> None:
 def test_what_is_not_utf8_ends_the_connection() -> None:
     with pytest.raises(ConnectionLost):
         LineCutter().receive(b"*MSG|\xff\n")
+
+
+async def test_a_port_connected_to_itself_is_no_server() -> None:
+    with trio.socket.socket() as sock:
+        await sock.bind(("127.0.0.1", 0))
+        await sock.connect(sock.getsockname())
+        with pytest.raises(ConnectionRefusedError):
+            prepare(trio.SocketStream(sock))
 
 
 @pytest.mark.parametrize(
