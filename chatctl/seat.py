@@ -21,8 +21,9 @@ class Seat:
         self._server = server
         self._client = client
         self._screen = Screen(self._prompt, self._toolbar, self._choices)
-        self._talk = Talk(client, self._screen.show, self._screen.refresh)
+        self._talk = Talk(client, self._screen)
         self._typed = Typed(self._talk, client)
+        self._under_way = False  # a line is being carried out
 
     def _prompt(self) -> str:
         return f"{harmless(self._talk.here or '')}> "
@@ -39,6 +40,7 @@ class Seat:
     async def run(self, conversation: str | None) -> None:
         """Until one leaves. Raises what ended it otherwise."""
         async with self._screen.open(), trio.open_nursery() as nursery:
+            nursery.start_soon(self._until_told, nursery.cancel_scope)
             nursery.start_soon(self._until_stopped, nursery.cancel_scope)
             nursery.start_soon(self._talk.follow)
             await self._talk.start(conversation)
@@ -47,14 +49,27 @@ class Seat:
             nursery.cancel_scope.cancel()
         if self._screen.interrupted:
             raise Problem(Status.INTERRUPTED, "Interrupted")
+        if self._under_way:
+            sentence = "You left while there was no connection; your last line was not sent"
+            raise Problem(Status.UNREACHABLE, sentence)
 
     async def _carry_out(self) -> None:
         async for line in self._screen.typed:
-            if not await self._typed.carry_out(line):
+            self._under_way = True
+            goes_on = await self._typed.carry_out(line)
+            self._under_way = False
+            if not goes_on:
                 return
             self._screen.refresh()
 
     async def _until_stopped(self, scope: trio.CancelScope) -> None:
+        """Whoever leaves need not wait for a connection."""
+        await self._screen.left.wait()
+        if self._client.connected:
+            await self._screen.stopped.wait()
+        scope.cancel()
+
+    async def _until_told(self, scope: trio.CancelScope) -> None:
         """Leave the terminal as it was, also when told to end."""
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
             async for _ in signals:

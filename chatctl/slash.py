@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chatd.protocol import commands  # noqa: F401  (declares them)
 from chatd.protocol.declare import COMMANDS, Declared, Field, Needs, Reply, Request, read_fields
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.fields import escape
@@ -9,14 +10,14 @@ from chatd.protocol.fields import escape
 from .output import clock, columns
 
 OWN = {
-    "HELP": "[verb]: list these commands, or explain one.",
-    "HISTORY": "[number]: show earlier messages of this conversation.",
-    "JOIN": "#room: become a member, and talk there.",
-    "MSG": "user or #room, text: post a message there, and stay here.",
-    "QUIT": "Leave the screen; so does Ctrl-D.",
-    "SWITCH": "[user or #room]: talk there; unless given, where something is unread.",
+    "HELP": ("[verb]", "List these commands, or explain one."),
+    "HISTORY": ("[number]", "Show earlier messages of this conversation."),
+    "JOIN": ("#room", "Become a member, and talk there."),
+    "MSG": ("user-or-#room text", "Post a message there, and stay here."),
+    "QUIT": ("", "Leave the screen; so does Ctrl-D."),
+    "SWITCH": ("[user-or-#room]", "Talk there; unless given, where something is unread."),
 }
-"""Commands that the screen itself carries out."""
+"""Commands that the screen itself carries out: their fields, and what they do."""
 
 
 def _is_plain(command: type[Request]) -> bool:
@@ -34,15 +35,16 @@ VERBS = tuple(sorted({*PLAIN, *OWN}))
 
 def usage_of(verb: str) -> str:
     """How a command is typed, and what it does. Raises ChatError UNKNOWN_VERB."""
-    if verb in OWN:
-        return f"/{verb.lower()} {OWN[verb]}"
-    if verb not in PLAIN:
+    if verb not in VERBS:
         raise ChatError(Code.UNKNOWN_VERB, "There is no such command; /help lists them.")
-    command = PLAIN[verb]
-    shape = command.shape
-    words = [field.label for field in shape.fields]
-    words += [f"[{option.name}={option.kind.form}]" for option in shape.options]
-    return f"/{' '.join([verb.lower(), *words])}: {command.doc}"
+    words, doc = OWN[verb] if verb in OWN else (_words(PLAIN[verb]), PLAIN[verb].doc)
+    return f"/{verb.lower()} {words}".rstrip() + f": {doc}"
+
+
+def _words(command: type[Request]) -> str:
+    words = [field.label for field in command.shape.fields]
+    words += [f"[{option.name}={option.kind.form}]" for option in command.shape.options]
+    return " ".join(words)
 
 
 def request(verb: str, words: str, here: str | None) -> Request:

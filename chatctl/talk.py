@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import trio
 
@@ -21,6 +21,7 @@ from chatd.protocol.events import (
 from .client import Client
 from .happenings import Away, Back, Missed
 from .harmless import harmless, sendable
+from .screen import Screen
 from .session import plain_name
 from .telling import conversation_of, notice, spoken
 
@@ -30,20 +31,18 @@ BACKLOG_MAX = 500
 
 
 class Talk:
-    """One person at a screen; `show` prints a line and `refresh` renews what stands below."""
+    """One person at a screen."""
 
-    def __init__(
-        self, client: Client, show: Callable[[str], None], refresh: Callable[[], None]
-    ) -> None:
+    def __init__(self, client: Client, screen: Screen) -> None:
         self.here: str | None = None
         """The conversation that one is in."""
         self.unread: dict[str, int] = {}
         self.topics: dict[str, str] = {}
         """The rooms that one knows of, and their topics."""
-        self.show = show
+        self.show = screen.show
         self._people: set[str] = set()
         self._client = client
-        self._refresh = refresh
+        self._screen = screen
         self._held: list[Message] | None = None  # what comes while earlier messages are fetched
         self._seen: dict[str, int] = {}
         self._to_see = trio.Event()
@@ -70,7 +69,8 @@ class Talk:
         """Take events. Raises what the connection ends with."""
         async for event in self._client.events():
             self._take(event)
-            self._refresh()
+            self._screen.refresh()
+            await self._screen.room()
 
     def _take(self, event: Event) -> None:
         self._learn(event)
@@ -90,18 +90,20 @@ class Talk:
                 self.topics.setdefault(room, "")
             case TopicSet(room, _, text):
                 self.topics[room] = text
-            case MemberLeft(room, user) if user == self._client.user and room == self.here:
+            case MemberLeft(room) if self._is_own(event) and room == self.here:
                 self.here = None
-                self.show(f"* {notice(event)}")
 
     def _concerns(self, event: Event) -> bool:
         """Whether an event that is no message is worth a line here."""
-        return isinstance(event, Away | Back | Missed | Invited) or (
-            conversation_of(event) == self.here
-        )
+        told = isinstance(event, Away | Back | Missed | Invited) or self._is_own(event)
+        return told or conversation_of(event) == self.here
+
+    def _is_own(self, event: Event) -> bool:
+        """Whether one's own membership changed, by another or from another session."""
+        return isinstance(event, MemberJoined | MemberLeft) and event.user == self._client.user
 
     def _count(self, conversation: str, more: int) -> None:
-        if conversation == self.here:
+        if conversation == self.here or not more:
             return
         before = self.unread.get(conversation, 0)
         self.unread[conversation] = before + more
@@ -110,7 +112,8 @@ class Talk:
 
     def _message(self, message: Message) -> None:
         if message.conversation != self.here:
-            self._count(message.conversation, 1)
+            own = message.sender == self._client.user
+            self._count(message.conversation, 0 if own else 1)
         elif self._held is not None:
             self._held.append(message)
         else:

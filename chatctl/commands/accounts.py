@@ -55,11 +55,15 @@ async def login(
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl login NAME")
     secret = Passwords(password_stdin, password_file).take("password")
+    before, server = desk.profile, desk.server
     async with desk.visit() as client:
         token = (await client.call(Auth(name, secret))).token
         me = await client.call(Whoami())
-    before, server = desk.profile, desk.server
-    desk.keep(Profile(server, me.user, token))
+        try:
+            desk.keep(Profile(server, me.user, token))
+        except OSError:
+            await client.call(Logout())  # a session whose token is not kept is of no use
+            raise
     if before.server == server:
         await _end_session(before)
     desk.out.show(f"Logged in as {me.user} at {server}.", {**fields_of(me), "server": server})

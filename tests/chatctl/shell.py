@@ -48,7 +48,6 @@ class Shell:
             "XDG_CONFIG_HOME": str(self.folder),
             "CHATCTL_SERVER": self.address,
             "CHATCTL_PROFILE": self.profile,
-            "PROMPT_TOOLKIT_NO_CPR": "1",
             "TERM": "xterm",
         }
 

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import os
 import pty
-import re
 import select
 import signal
 import termios
 from types import TracebackType
 from typing import Self
 
+import pyte
+
 from tests.serving import PATIENCE_SECONDS
 
 from .shell import Shell
 
-_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78])")
+COLUMNS = 100
+LINES = 40
+
+
+class _Display(pyte.HistoryScreen):
+    """A screen with its scrollback, which answers what the program asks of the terminal."""
+
+    def __init__(self, answer: int) -> None:
+        super().__init__(COLUMNS, LINES, history=10_000, ratio=0.5)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        """Where the cursor is, for one."""
+        os.write(self._answer, data.encode())
+
+    def text(self) -> str:
+        """All lines, also those that have scrolled away, without the blanks at their ends."""
+        gone = ["".join(line[x].data for x in range(COLUMNS)) for line in self.history.top]
+        return "\n".join(line.rstrip() for line in [*gone, *self.display])
 
 
 class Terminal:
@@ -26,9 +45,9 @@ class Terminal:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.execve(argv[0], argv, shell.environ)
-        termios.tcsetwinsize(self._fd, (40, 100))
-        self._raw = b""
-        self._looked = 0  # how much of `shown` was waited for
+        termios.tcsetwinsize(self._fd, (LINES, COLUMNS))
+        self._display = _Display(self._fd)
+        self._stream = pyte.ByteStream(self._display)
         self._status: int | None = None
 
     def __enter__(self) -> Self:
@@ -47,25 +66,17 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """All that was ever written to it, without the escape sequences that place and colour."""
-        return _ESCAPES.sub("", self._raw.decode(errors="replace"))
-
-    @property
-    def raw(self) -> bytes:
-        """All that was ever written to it."""
-        return self._raw
+        """What a person sees, the scrollback included."""
+        return self._display.text()
 
     def keys(self, text: str) -> None:
         """Press keys; `\\r` is Enter."""
         os.write(self._fd, text.encode())
 
-    def until(self, text: str) -> str:
-        """Wait for `text` to appear; what stood before it since the last call is returned."""
-        while (found := self.shown.find(text, self._looked)) < 0:
+    def until(self, text: str, times: int = 1) -> None:
+        """Wait until `text` is shown so many times."""
+        while self.shown.count(text) < times:
             assert self._read(), f"ended without {text!r}:\n{self.shown}"
-        before = self.shown[self._looked : found]
-        self._looked = found + len(text)
-        return before
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program."""
@@ -92,5 +103,5 @@ class Terminal:
             data = os.read(self._fd, 65_536)
         except OSError:  # EIO: Linux's way to tell that nobody writes any more
             return False
-        self._raw += data
+        self._stream.feed(data)
         return bool(data)

@@ -61,15 +61,15 @@ def test_without_a_terminal_nothing_is_asked(shell: Shell) -> None:
 
 def test_a_password_is_asked_for_at_the_terminal(shell: Shell) -> None:
     with Terminal(shell, "register", "tess") as terminal:
-        terminal.until("Password: ")
+        terminal.until("Password:")
         terminal.keys(f"{SECRET}\r")
-        terminal.until("Once more: ")
+        terminal.until("Once more:")
         terminal.keys(f"{SECRET}\r")
-        shown = terminal.until("Registered tess")
-        assert SECRET not in shown
+        terminal.until("Registered tess")
+        assert SECRET not in terminal.shown
         assert terminal.status() == 0
     with Terminal(shell, "login", "tess") as terminal:
-        terminal.until("Password: ")
+        terminal.until("Password:")
         terminal.keys(f"{SECRET}\r")
         terminal.until("Logged in as tess")
         assert terminal.status() == 0
@@ -78,7 +78,7 @@ def test_a_password_is_asked_for_at_the_terminal(shell: Shell) -> None:
 @pytest.mark.parametrize(("key", "status"), [("\x03", 130), ("\x04", 130)])
 def test_leaving_at_the_question(shell: Shell, key: str, status: int) -> None:
     with Terminal(shell, "login", "ann") as terminal:
-        terminal.until("Password: ")
+        terminal.until("Password:")
         terminal.keys(key)
         terminal.until("chatctl: Interrupted")
         assert terminal.status() == status
@@ -86,9 +86,9 @@ def test_leaving_at_the_question(shell: Shell, key: str, status: int) -> None:
 
 def test_two_different_passwords_make_no_account(shell: Shell) -> None:
     with Terminal(shell, "register", "twain") as terminal:
-        terminal.until("Password: ")
+        terminal.until("Password:")
         terminal.keys(f"{SECRET}\r")
-        terminal.until("Once more: ")
+        terminal.until("Once more:")
         terminal.keys(f"{NEW}\r")
         terminal.until("chatctl: The two differ")
         assert terminal.status() == 2
@@ -160,6 +160,16 @@ def test_sessions_and_forget(shared_server: Server, shell: Shell) -> None:
 def test_logging_in_again_ends_the_session_before(shared_server: Server, shell: Shell) -> None:
     here = member(shared_server, shell.folder, "amy")
     here.done("login", "--password-stdin", stdin=SECRET)
+    assert len(here.done("sessions", "--json").objects) == 1
+
+
+def test_a_session_that_cannot_be_kept_is_ended(shared_server: Server, shell: Shell) -> None:
+    here = member(shared_server, shell.folder, "ben")
+    stuck = Shell(shell.folder / "stuck", shell.address)
+    stuck.folder.mkdir()
+    (stuck.folder / "chatctl").symlink_to("nowhere")
+    ended = stuck.type("login", "ben", "--password-stdin", stdin=SECRET)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert len(here.done("sessions", "--json").objects) == 1
 
 

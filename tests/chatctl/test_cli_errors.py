@@ -127,10 +127,10 @@ def test_closed_streams(shared_server: Server, shell: Shell, closed: str) -> Non
 
 
 def test_a_locale_that_cannot_write_a_name(shared_server: Server, shell: Shell) -> None:
-    member(shared_server, shell.folder, "漢字")
+    member(shared_server, shell.folder, "漢")
     environ = {**shell.environ, "PYTHONIOENCODING": "latin-1"}
     ended = subprocess.run(
         shell.argv("whoami"), env=environ, cwd=shell.folder, capture_output=True, check=False
     )
     assert ended.returncode == 0
-    assert ended.stdout.startswith(b"\\u6f22\\u5b57 at ")
+    assert ended.stdout.startswith(b"\\u6f22 at ")

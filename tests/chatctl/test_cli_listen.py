@@ -69,6 +69,20 @@ def test_messages_as_they_come(shared_server: Server, shell: Shell) -> None:
         assert found.next()["conversation"] == "max"
 
 
+def test_lines_to_read(shared_server: Server, shell: Shell) -> None:
+    kit = member(shared_server, shell.folder, "kit", "#read")
+    member(shared_server, shell.folder, "lyn", "#read")
+    posts(shared_server, "lyn", "#read", "first\n\u202esecond")
+    posts(shared_server, "lyn", "kit", "psst")
+    with kit.start("listen", "--unread") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().decode() for _ in range(3)]
+        process.kill()
+    assert "    <U+202E>second\n" in lines
+    day_and_time = len("2026-11-21 04:05:06 ")
+    assert {"#read lyn: first\n", "lyn: psst\n"} <= {line[day_and_time:] for line in lines}
+
+
 def test_only_some_conversations(shared_server: Server, shell: Shell) -> None:
     sam = member(shared_server, shell.folder, "sam", "#one", "#two", "#three")
     member(shared_server, shell.folder, "tim", "#one", "#two", "#three")

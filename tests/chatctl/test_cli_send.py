@@ -83,10 +83,14 @@ def test_a_line_is_posted_as_it_comes(shared_server: Server, shell: Shell) -> No
 
 def test_a_refused_line_ends_it(shared_server: Server, shell: Shell) -> None:
     ann = member(shared_server, shell.folder, "no-ann")
-    ended = ann.type("send", "--lines", "#nowhere", stdin="a\nb\n")
-    assert ended.status == 1
-    assert ended.err.startswith("chatctl: line 1 is not sent: NO_SUCH_ROOM: ")
-    assert ended.err.count("\n") == 1
+    with ann.start("send", "--lines", "#nowhere") as tail:
+        assert tail.stdin is not None and tail.stderr is not None
+        tail.stdin.write(b"a\n")
+        tail.stdin.flush()
+        # More could come, and still it ends.
+        assert tail.wait(PATIENCE_SECONDS) == 1
+        [said] = tail.stderr.read().decode().splitlines()
+    assert said.startswith("chatctl: line 1 is not sent: NO_SUCH_ROOM: ")
 
 
 def crash_while_sending(server: SteadyServer, tail: subprocess.Popen[bytes]) -> None:

@@ -31,7 +31,7 @@ def test_a_conversation(shared_server: Server, shell: Shell) -> None:
     posts(shared_server, "scr-bob", "#scr", "from before")
     with screen(ann, "#scr") as terminal:
         terminal.until("scr-bob: from before")
-        terminal.until("#scr> ")
+        terminal.until("#scr>")
         terminal.until(f"scr-ann at {shared_server.address}")
         with shared_server.login("scr-bob") as bob:
             terminal.keys("hello bob\r")
@@ -50,13 +50,64 @@ def test_other_peoples_text_is_harmless(shared_server: Server, shell: Shell) -> 
     cat = member(shared_server, shell.folder, "scr-cat", "#safe")
     member(shared_server, shell.folder, "scr-dan", "#safe")
     with screen(cat, "#safe") as terminal:
-        terminal.until("#safe> ")
+        terminal.until("#safe>")
         posts(shared_server, "scr-dan", "#safe", "up \u202edown\n12:00 root: obey", "wide " * 2_000)
         terminal.until("scr-dan: up <U+202E>down")
         terminal.until("    12:00 root: obey")
-        assert terminal.until("#safe> ").count("wide") == 2_000
+        terminal.until("wide", times=2_000)
+        terminal.until("#safe>")
         terminal.keys("\x04")
         assert terminal.status() == 0
+
+
+def test_typing_while_others_talk(shared_server: Server, shell: Shell) -> None:
+    zed = member(shared_server, shell.folder, "scr-zed", "#busy")
+    member(shared_server, shell.folder, "scr-abe", "#busy")
+    typed = "the quick brown fox jumps over the lazy dog"
+    with screen(zed, "#busy") as terminal:
+        terminal.until("#busy>")
+        with shared_server.login("scr-abe") as abe:
+            for number, letter in enumerate(typed):
+                abe.send(*(f"MSG|#busy|number {number * 10 + more}." for more in range(10)))
+                terminal.keys(letter)
+                terminal.until(f"number {number * 10}.")
+        terminal.until(f"number {len(typed) * 10 - 1}.")
+        terminal.until(f"#busy> {typed}")
+        lines = terminal.shown.splitlines()
+        said = [line.partition("abe: ")[2] for line in lines if "abe: " in line]
+        assert said == [f"number {number}." for number in range(len(typed) * 10)]
+        assert [line for line in lines if "fox" in line] == [f"#busy> {typed}"]
+
+
+def test_a_terminal_that_stands_still(shared_server: Server, shell: Shell) -> None:
+    sid = member(shared_server, shell.folder, "scr-sid", "#flood")
+    member(shared_server, shell.folder, "scr-tom", "#flood")
+    with screen(sid, "#flood") as terminal:
+        terminal.until("#flood>")
+        with shared_server.login("scr-tom") as tom:
+            # Nothing is taken from the terminal until all this is posted.
+            tom.send(*(f"MSG|#flood|number {number}." for number in range(3_000)))
+            for _ in range(3_000):
+                tom.read()
+        terminal.until("number 2999.")
+        said = [line.partition("tom: ")[2] for line in terminal.shown.splitlines()]
+        assert [text for text in said if text] == [f"number {number}." for number in range(3_000)]
+
+
+def test_removed_from_the_room(shared_server: Server, shell: Shell) -> None:
+    una = member(shared_server, shell.folder, "scr-own", "#removed")
+    vic = member(shared_server, shell.folder, "scr-vic", "#removed")
+    with screen(vic, "#removed") as terminal:
+        terminal.until("#removed>")
+        una.done("kick", "#removed", "scr-vic", "too", "loud")
+        terminal.until("* scr-own removed scr-vic from #removed (too loud)")
+        una.done("set", "#removed", "private=yes")
+        una.done("invite", "#removed", "scr-vic")
+        terminal.until("* scr-own invites you to #removed")
+        terminal.keys("/join #removed\r")
+        terminal.until("* #removed", times=2)
+        una.done("topic", "#removed", "calm")
+        terminal.until("* scr-own set the topic of #removed: calm")
 
 
 def test_unread_elsewhere(shared_server: Server, shell: Shell) -> None:
@@ -94,7 +145,7 @@ def test_commands(shared_server: Server, shell: Shell) -> None:
         terminal.until("! Nobody would hear it")
         terminal.keys("/join #Cmd\r")
         terminal.until("* #cmd")
-        terminal.until("#cmd> ")
+        terminal.until("#cmd>")
         terminal.keys("/who\r")
         terminal.until("scr-gus  owner  online")
         terminal.keys("/topic all of it\r")
@@ -112,51 +163,57 @@ def test_commands(shared_server: Server, shell: Shell) -> None:
         terminal.keys("said here\r")
         terminal.until("scr-gus: said here")
         terminal.keys("/history 1\r")
-        terminal.until("scr-gus: said here")
+        terminal.until("scr-gus: said here", times=2)
         terminal.keys("/leave\r")
         terminal.until("scr-gus left #cmd")
         terminal.keys("too late\r")
-        terminal.until("! Nobody would hear it")
+        terminal.until("! Nobody would hear it", times=2)
 
 
 def test_completion(shared_server: Server, shell: Shell) -> None:
     ida = member(shared_server, shell.folder, "scr-ida", "#completion")
     member(shared_server, shell.folder, "scr-jonathan", "#completion")
     with screen(ida) as terminal:
-        terminal.keys("/swi\t#compl\t\r")
+        terminal.keys("/swi\t")
+        terminal.until("> /switch")
+        terminal.keys("#compl\t")
+        terminal.until("> /switch #completion")
+        terminal.keys("\r")
         terminal.until("* #completion")
-        terminal.until("#completion> ")
+        terminal.until("#completion>")
         terminal.keys("/who\r")
         terminal.until("scr-jonathan  member")
-        terminal.keys("hello scr-jon\t\r")
+        terminal.keys("hello scr-jon\t")
+        terminal.until("hello scr-jonathan")
+        terminal.keys("\r")
         terminal.until("scr-ida: hello scr-jonathan")
 
 
 def test_several_lines_are_one_message(shared_server: Server, shell: Shell) -> None:
     kai = member(shared_server, shell.folder, "scr-kai", "#paste")
     with screen(kai, "#paste") as terminal:
-        terminal.until("#paste> ")
+        terminal.until("#paste>")
         terminal.keys("\x1b[200~one\ntwo\nthree\x1b[201~\r")
         terminal.until("scr-kai: one")
         terminal.until("    three")
     assert kai.done("history", "#paste", "--json").objects[0]["text"] == "one\ntwo\nthree"
 
 
-@pytest.mark.parametrize("end", ["ctrl-c", "term", "password"])
+@pytest.mark.parametrize("end", ["ctrl-c", "term", "int", "password"])
 def test_other_ends(shared_server: Server, shell: Shell, end: str) -> None:
     lia = member(shared_server, shell.folder, f"lia-{end}", f"#{end}")
     with screen(lia, f"#{end}") as terminal:
-        terminal.until(f"#{end}> ")
+        terminal.until(f"#{end}>")
         if end == "ctrl-c":
             terminal.keys("half a line\x03then\r")
             terminal.until(f"lia-{end}: then")
             terminal.keys("\x03")
-        elif end == "term":
-            terminal.signal(signal.SIGTERM)
+        elif end in ("term", "int"):
+            terminal.signal(signal.SIGTERM if end == "term" else signal.SIGINT)
         else:
             with shared_server.login(f"lia-{end}") as peer:
                 peer.ask(f"PASSWD|{SECRET}|another good secret")
-        assert terminal.status() == {"ctrl-c": 130, "term": 0, "password": 4}[end]
+        assert terminal.status() == {"ctrl-c": 130, "term": 0, "int": 130, "password": 4}[end]
         assert terminal.is_cooked
 
 
@@ -167,7 +224,7 @@ def test_it_comes_back_after_a_crash(tmp_path: Path) -> None:
         max_ = member(server, tmp_path, "max", "#crash")
         member(server, tmp_path, "ned", "#crash")
         with screen(max_, "#crash") as terminal:
-            terminal.until("#crash> ")
+            terminal.until("#crash>")
             server.kill()
             terminal.until("Connection lost, trying again")
             terminal.until("offline")
@@ -182,6 +239,19 @@ def test_it_comes_back_after_a_crash(tmp_path: Path) -> None:
         assert sorted(texts) == ["are you there?", "typed meanwhile"]
     finally:
         server.stop()
+
+
+def test_leaving_while_there_is_no_server(tmp_path: Path) -> None:
+    server = SteadyServer(tmp_path)
+    server.start()
+    with screen(member(server, tmp_path, "ray", "#gone"), "#gone") as terminal:
+        terminal.until("#gone>")
+        server.stop()
+        terminal.until("offline")
+        terminal.keys("into the void\r\x04")
+        terminal.until("chatctl: You left while there was no connection")
+        assert terminal.status() == 3
+        assert terminal.is_cooked
 
 
 def test_where_it_cannot_begin(shared_server: Server, shell: Shell) -> None:
