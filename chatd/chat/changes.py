@@ -151,11 +151,11 @@ class BanSet:
 
 @dataclass(slots=True, frozen=True)
 class InviteSet:
-    """`by` None: used up."""
+    """`by` is an account; None: used up."""
 
     room: int
     account: int
-    by: str | None
+    by: int | None
 
 
 @dataclass(slots=True, frozen=True)

@@ -48,7 +48,8 @@ class Directory:
         self._flight = flight
         self._objects_max = objects_max
         self._objects: OrderedDict[Key, Any] = OrderedDict()
-        self._aliases: OrderedDict[Key, Key | None] = OrderedDict()  # None: known not to exist
+        self._aliases: dict[Key, Key] = {}  # of objects
+        self._absent: OrderedDict[Key, None] = OrderedDict()  # aliases known not to exist
         self._loads: dict[Key, _Load] = {}
         self._given: dict[int, int] = {}  # the last seqs of rooms that were forgotten
 
@@ -91,7 +92,7 @@ class Directory:
             self._resume_seq(thing)
         thing = self._objects[key]
         if alias is not None:
-            self._aliases.pop(alias, None)
+            self._absent.pop(alias, None)
             self._aliases[alias] = key
         self._evict()
         return thing
@@ -101,16 +102,17 @@ class Directory:
         self._drop(thing)
         alias = _keys(thing)[1]
         if alias is not None:
-            self._aliases[alias] = None
+            self._absent[alias] = None
 
     def clear(self) -> None:
         """Forget everything: what is not on disk was not stored."""
         for load in self._loads.values():
-            load.dropped.update(self._objects, self._aliases)
+            load.dropped.update(self._objects, self._aliases, self._absent)
         rooms = [thing for thing in self._objects.values() if isinstance(thing, Room)]
         self._given |= {room.id: room.last_seq for room in rooms if room.ceiling}
         self._objects.clear()
         self._aliases.clear()
+        self._absent.clear()
 
     async def load(self, key: Key) -> None:
         """Bring into memory what a `Miss` named; one load at a time for each key."""
@@ -124,7 +126,7 @@ class Directory:
                 self._sent_id(key, found)
             elif found is None:
                 if key not in load.dropped:
-                    self._absent(key)
+                    self._miss_for_good(key)
             elif _keys(found)[0] not in load.dropped:
                 self.admit(found)
         finally:
@@ -150,16 +152,19 @@ class Directory:
         return self._objects[key]
 
     def _alias(self, alias: Key) -> Any:
-        try:
-            key = self._aliases[alias]
-        except KeyError:
-            raise Miss(alias) from None
-        return None if key is None else self._object(key)
+        key = self._aliases.get(alias)
+        if key is not None:
+            return self._object(key)
+        if alias not in self._absent:
+            raise Miss(alias)
+        self._absent.move_to_end(alias)
+        return None
 
-    def _absent(self, key: Key) -> None:
+    def _miss_for_good(self, key: Key) -> None:
         if key[0] in ("account", "room"):
             raise LookupError(f"no {key[0]} has this id")
-        self._aliases.setdefault(key, None)
+        if key not in self._aliases:
+            self._absent[key] = None
         self._evict()
 
     def _fetch(self, key: Key) -> Awaitable[Any]:
@@ -188,11 +193,8 @@ class Directory:
             for thing in list(self._objects.values())[: self._objects_max // 8 + 1]:
                 if not thing.pending:
                     self._drop(thing)
-        while len(self._aliases) > len(self._objects) + self._objects_max:
-            absent = next((alias for alias, key in self._aliases.items() if key is None), None)
-            if absent is None:
-                break
-            del self._aliases[absent]
+        while len(self._absent) > self._objects_max:
+            self._absent.popitem(last=False)
 
 
 def _keys(thing: Any) -> tuple[Key, Key | None]:

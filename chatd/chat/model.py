@@ -18,7 +18,7 @@ RANK: dict[RoleWord, int] = {"member": 0, "moderator": 1, "owner": 2}
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """A person. `rooms` are memberships; `invites` tells by whom, by room id."""
+    """A person. `rooms` and `invites` are ids of rooms, `blocked` of accounts."""
 
     id: int
     name: str
@@ -28,7 +28,7 @@ class Account:
     erased: bool = False
     rooms: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
-    invites: dict[int, str] = field(default_factory=dict)
+    invites: set[int] = field(default_factory=set)
     pending: int = 0
 
 

@@ -182,10 +182,11 @@ class Dispatcher:
             self._reactor.leave(connection)
 
     def _broken(self, connection: Connection, request: Request) -> None:
-        """A defect of ours: one request fails, and with it what may hang together with it; the
-        server goes on, with memory read anew from disk."""
+        """A defect of ours: one request fails, and with it what may hang together with it, unless
+        it only reads; the server goes on, with memory read anew from disk."""
         _log.exception("request broke", verb=request.verb)
-        self._committer.poison()
+        if not request.listed:
+            self._committer.poison()
         self._answer(connection, request.verb, write_failure(request.verb, UNAVAILABLE))
 
     def _answer(self, connection: Connection, verb: str, line: bytes) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 class Outbox:
     """Bytes on their way to one connection. `bytes` counts them all.
 
-    Replies are always taken, since reading from the connection pauses while they pile up. Events
-    past `bytes_max` are dropped until half of it has left; `lagged` tells, by conversation, after
-    which seq.
+    Replies are always taken, since reading from the connection pauses while they pile up. Once the
+    kernel takes no more, events past `bytes_max` are dropped until half of it has left; `lagged`
+    tells, by conversation, after which seq. (Between two flushes one batch of the ledger is all
+    that can come, so whoever reads misses nothing.)
     """
 
     __slots__ = ("_dirty", "bytes", "bytes_max", "chunks", "lagged", "unsent")
@@ -32,7 +33,8 @@ class Outbox:
 
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
         """Add events of a conversation, the first at `seq`, unless too much waits already."""
-        if self.lagged is not None or (self.bytes and self.bytes + len(lines) > self.bytes_max):
+        full = self.unsent is not None and self.bytes + len(lines) > self.bytes_max
+        if full or self.lagged is not None:
             self._miss(conversation, seq)
             return
         if not self.chunks:

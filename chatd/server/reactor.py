@@ -181,7 +181,7 @@ class Reactor:
             return
         if connection.lines or (connection.readable and self.reading):
             self._queue(connection)
-        elif connection.input_ended:
+        elif connection.input_ended or connection.state is State.LOST:
             self._finish(connection)
 
     def _read(self, connection: Connection) -> None:

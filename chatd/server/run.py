@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,8 @@ POLL_SECONDS = 0.01  # only while stopping: many things may still be under way
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from another; messages wait for no longer."""
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 _log = structlog.get_logger()
 
 
@@ -63,17 +65,16 @@ class Server:
     doors: Doors
     passwords: PasswordThreads
 
-    async def run(self) -> None:
+    async def run(self, signals: AsyncIterator[int]) -> None:
         """Serve until SIGTERM or SIGINT."""
         async with trio.open_nursery() as nursery:
-            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-                self._start(nursery)
-                async for number in signals:
-                    if number != signal.SIGHUP:
-                        break
-                    self._reload()
-                with trio.move_on_after(self.settings.shutdown_seconds_max):
-                    await self._stop()
+            self._start(nursery)
+            async for number in signals:
+                if number != signal.SIGHUP:
+                    break
+                self._reload()
+            with trio.move_on_after(self.settings.shutdown_seconds_max):
+                await self._stop()
             nursery.cancel_scope.cancel()
 
     def _start(self, nursery: trio.Nursery) -> None:
@@ -140,6 +141,7 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
     logs.configure(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     with ExitStack() as stack:
+        signals = stack.enter_context(trio.open_signal_receiver(*_SIGNALS))
         home = stack.enter_context(folder.opened(settings))
         sockets = stack.enter_context(_sockets(settings))
         store = SqliteStore(home.database, home.key)
@@ -147,7 +149,7 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
         async with aclosing(store):
             server = _build(settings, reload, store, home.key.fingerprint())
             server.doors.sockets = list(sockets)
-            await server.run()
+            await server.run(signals)
     _log.info("stopped")
 
 

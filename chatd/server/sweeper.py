@@ -53,18 +53,16 @@ class Sweeper:
             nursery.start_soon(self._tidy)
 
     async def _time_outs(self) -> None:
-        ending: dict[tuple[Connection, State], float] = {}  # since when
+        ending: dict[tuple[Connection, State, int], float] = {}  # since when nothing leaves
         while True:
             await trio.sleep(SWEEP_SECONDS)
             now = self.reactor.now()
             for connection in list(self.reactor.connections.values()):
                 if connection.state in (State.CLOSING, State.LINGERING):
-                    self._end(
-                        connection, now - ending.setdefault((connection, connection.state), now)
-                    )
+                    self._end(connection, now - ending.setdefault(_progress(connection), now))
                 elif connection.session is None and not connection.busy:
                     self._log_in_sooner(connection, now)
-            for key in [key for key in ending if key[0].state is not key[1]]:
+            for key in [key for key in ending if _progress(key[0]) != key]:
                 del ending[key]
             await self.reactor.flush()
 
@@ -114,6 +112,10 @@ class Sweeper:
                 await self.store.tidy(self.chat.clock.now_ms())
             except Unavailable as error:
                 _log.warning("cannot tidy", problem=str(error))
+
+
+def _progress(connection: Connection) -> tuple[Connection, State, int]:
+    return connection, connection.state, connection.outbox.bytes
 
 
 def unanswered(sock: socket.socket) -> bool:

@@ -73,8 +73,8 @@ class Reader:
             account.rooms.add(room[0])
         for other in self._all("SELECT blocked FROM block WHERE account = ?", id_):
             account.blocked.add(other[0])
-        for room, by in self._all("SELECT room, by_box FROM invite WHERE account = ?", id_):
-            account.invites[room] = open_("invite.by", by, id_, room)
+        for room in self._all("SELECT room FROM invite WHERE account = ?", id_):
+            account.invites.add(room[0])
         return account
 
     def room_named(self, name: str) -> Room | None:
@@ -218,15 +218,13 @@ class Reader:
 
     def invites(self, account: int) -> list[tuple[str, str]]:
         rows = self._all(
-            "SELECT i.room, i.by_box, c.name_box FROM invite i"
+            "SELECT i.room, i.inviter, c.name_box FROM invite i"
             " JOIN conversation c ON c.id = i.room WHERE i.account = ?",
             account,
         )
-        open_ = self._codec.open
-        return [
-            (open_("conversation.name", name, room), open_("invite.by", by, account, room))
-            for room, by, name in rows
-        ]
+        found = [(self._codec.open("conversation.name", name, room), by) for room, by, name in rows]
+        names = self.names({by for _, by in found})
+        return [(room, names.get(by, ERASED)) for room, by in found]
 
     def rooms(self, account: int, level: int, after: int, limit: int) -> list[StoredRoom]:
         rows = self._all(

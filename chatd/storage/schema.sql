@@ -25,6 +25,7 @@ CREATE TABLE session (
     address_box BLOB NOT NULL
 ) STRICT;
 CREATE INDEX session_by_account ON session (account, id);
+CREATE INDEX session_by_use ON session (used_ms);
 
 -- Rooms and direct conversations. No seq up to `ceiling` is ever given out again, nor an id.
 CREATE TABLE conversation (
@@ -78,11 +79,12 @@ CREATE TABLE ban (
     account INTEGER NOT NULL REFERENCES account (id),
     PRIMARY KEY (room, account)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX ban_by_account ON ban (account);
 
 CREATE TABLE invite (
     account INTEGER NOT NULL REFERENCES account (id),
     room INTEGER NOT NULL REFERENCES conversation (id),
-    by_box BLOB NOT NULL,
+    inviter INTEGER NOT NULL REFERENCES account (id),
     PRIMARY KEY (account, room)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX invite_by_room ON invite (room);
@@ -92,6 +94,7 @@ CREATE TABLE block (
     blocked INTEGER NOT NULL REFERENCES account (id),
     PRIMARY KEY (account, blocked)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX block_by_blocked ON block (blocked);
 
 -- Rooms that are gone: their messages are deleted bit by bit.
 CREATE TABLE doomed (conversation INTEGER PRIMARY KEY) STRICT;

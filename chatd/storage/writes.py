@@ -209,8 +209,7 @@ class Writer:
     def _invite_set(self, m: c.InviteSet) -> Rows:
         if m.by is None:
             return [_delete("invite", account=m.account, room=m.room)]
-        box = self._codec.seal("invite.by", m.by, m.account, m.room)
-        return [_insert("invite", account=m.account, room=m.room, by_box=box)]
+        return [_insert("invite", account=m.account, room=m.room, inviter=m.by)]
 
     def _block_set(self, m: c.BlockSet) -> Rows:
         change = _insert if m.on else _delete

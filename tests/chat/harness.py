@@ -30,7 +30,7 @@ from chatd.chat.directory import Directory
 from chatd.chat.hub import Hub
 from chatd.chat.ledger import Ledger
 from chatd.chat.ports import Unavailable
-from chatd.protocol.errors import Code
+from chatd.protocol.lifecycle import State
 from chatd.security.keys import ServerKey
 from chatd.security.passwords import Hasher
 from chatd.security.throttle import Quota, Slowdown
@@ -108,6 +108,10 @@ class Client:
         self.token = ""
         self._rest = b""
         self._read = 0
+
+    def where(self) -> State:
+        """Where the server's end stands."""
+        return self.connection.state
 
     def send(self, *lines: str) -> None:
         """Send lines in one piece."""
@@ -239,6 +243,3 @@ async def serving(folder: Path, **limits: int) -> AsyncIterator[World]:
         await nursery.start(world.run)
         yield world
         nursery.cancel_scope.cancel()
-
-
-UNAVAILABLE = Code.UNAVAILABLE.value

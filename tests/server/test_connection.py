@@ -105,7 +105,7 @@ async def test_a_half_closed_connection_waits_for_the_commit(tmp_path: Path) -> 
         alice.sock.shutdown(socket.SHUT_WR)
         await world.rest()
         assert alice.news() == []
-        assert alice.connection.state is State.DRAINING
+        assert alice.where() is State.DRAINING
         world.store.let_go()
         verbs = [line.split("|")[0] for line in await read_to_the_end(world, alice)]
         assert verbs == ["JOIN", "MSG", "*BYE"]
@@ -139,7 +139,7 @@ async def test_what_came_before_the_peer_vanished_is_carried_out(tmp_path: Path)
         assert [line.rpartition("|")[2] for line in bob.news() if "MSG" in line][:50] == [
             str(number) for number in range(50)
         ]
-        assert alice.connection.state is State.CLOSED
+        assert alice.where() is State.CLOSED
         assert alice.connection.fd not in world.reactor.connections
         who = await world.ask(bob, "WHO|#ops")
         assert who == ["WHO|ITEM|alice|owner|offline", "WHO|ITEM|bob|member|online", who[-1]]
@@ -150,7 +150,7 @@ async def test_a_peer_that_vanishes_while_it_is_written_to_leaves_nothing(tmp_pa
         alice, bob = await stalled(world)
         alice.sock.close()
         await world.rest()
-        assert alice.connection.state is State.CLOSED
+        assert alice.where() is State.CLOSED
         assert alice.connection.outbox.bytes == 0
         bob.send("QUIT")
         await read_to_the_end(world, bob)
@@ -194,13 +194,13 @@ async def test_after_goodbye_it_waits_for_the_other_side_to_close(tmp_path: Path
         lines = await world.ask(client, "QUIT")
         assert lines == ["QUIT|SUCCESS", "*BYE|QUIT|Goodbye."]
         assert client.ended
-        assert client.connection.state is State.LINGERING
+        assert client.where() is State.LINGERING
         client.send("PING|nobody answers")
         await world.rest()
-        assert client.connection.state is State.LINGERING
+        assert client.where() is State.LINGERING
         client.sock.close()
         await world.rest()
-        assert client.connection.state is State.CLOSED
+        assert client.where() is State.CLOSED
         assert world.reactor.connections == {}
 
 
@@ -210,5 +210,5 @@ async def test_goodbye_goes_to_the_closed_when_the_input_had_ended(tmp_path: Pat
         client.sock.shutdown(socket.SHUT_WR)
         lines = await read_to_the_end(world, client)
         assert [line.split("|")[1] for line in lines] == ["EOF"]
-        assert client.connection.state is State.CLOSED
+        assert client.where() is State.CLOSED
         assert world.reactor.connections == {}

@@ -153,7 +153,7 @@ class Listener:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def work(self, server: Server, ledger: Ledger, countdown: Countdown) -> None:  # noqa: ARG002
+    def work(self, server: Server, ledger: Ledger, countdown: Countdown) -> None:
         with server.connect() as peer:
             peer.send(f"RESUME|{self._token}")
             last: dict[str, int] = {}

@@ -36,7 +36,7 @@ CHANGES: list[c.Change] = [
     c.DirectMade(DIRECT, 1, USERS[1], 2, USERS[2]),
     c.DirectMade(ALONE, 3, USERS[3], 3, USERS[3]),
     c.BanSet(ROOM, 3, banned=True),
-    c.InviteSet(ROOM, 3, USERS[1]),
+    c.InviteSet(ROOM, 3, 1),
     c.BlockSet(1, 3, on=True),
     *(
         c.MessagePosted(

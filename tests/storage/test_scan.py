@@ -49,7 +49,7 @@ def test_a_known_text_in_the_database_s_own_files_is_found(
     """In a blob that is long enough to pass for a box, even for a moment."""
     clear = b"\0" * 40 + text.encode()
     with sample.writing():
-        sample.execute("UPDATE invite SET by_box = ?", clear)
+        sample.execute("UPDATE member SET label_box = ?", clear)
         files = {f.partition(",")[0] for f in findings(sample) if origin in f}
         assert files == {"chatd.db-wal"}
     files = {f.partition(",")[0] for f in findings(sample) if origin in f}

@@ -120,7 +120,8 @@ def _add(chat: Chat, client: Client, room: Room, me: Account) -> None:
     now_ms = chat.clock.now_ms()
     joined = changes.MemberJoined(room.id, me.id, room.members[me.id].role, room.last_seq, now_ms)
     chat.ledger.store(joined, room, me)
-    if me.invites.pop(room.id, None) is not None:
+    if room.id in me.invites:
+        me.invites.discard(room.id)
         chat.ledger.store(changes.InviteSet(room.id, me.id, None), me)
     chat.ledger.then(chat.hub.subscribe, me.id, room.id)
     tell(chat, room, events.MemberJoined(room.name, me.name), client)

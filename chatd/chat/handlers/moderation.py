@@ -45,8 +45,8 @@ def invite(chat: Chat, client: Client, request: commands.Invite) -> Reply:
     if me.id in guest.blocked:
         raise ChatError(Code.BLOCKED, f"{guest.name} does not want to hear from you.")
     if guest.id not in room.members and room.id not in guest.invites:
-        guest.invites[room.id] = me.name
-        chat.ledger.store(changes.InviteSet(room.id, guest.id, me.name), guest)
+        guest.invites.add(room.id)
+        chat.ledger.store(changes.InviteSet(room.id, guest.id, me.id), guest)
         line = write_event(events.Invited(room.name, me.name))
         chat.ledger.then(chat.hub.to_account, guest.id, "", 0, line)
     else:

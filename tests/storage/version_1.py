@@ -1,0 +1,82 @@
+"""Writes version_1.sql: a database of schema version 1, as every later version must open it.
+
+    python -m tests.storage.version_1
+
+It was run once, when the schema had version 1, and is not to be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import apsw
+
+from chatd.chat import changes as c
+from chatd.security.keys import ServerKey
+from chatd.storage.codec import Codec
+from chatd.storage.sqlite import SCHEMA_VERSION, open_database
+from chatd.storage.writes import Writer
+
+DUMP = Path(__file__).with_name("version_1.sql")
+KEY = ServerKey(bytes(range(100, 132)))
+TOKEN_HASH = bytes(range(32))
+
+CHANGES: list[c.Change] = [
+    c.AccountMade(1, "annabel", "$argon2id$annabel", 1_000),
+    c.AccountMade(2, "benedict", "$argon2id$benedict", 1_000),
+    c.AccountMade(3, "carol", "$argon2id$carol", 1_000),
+    c.SessionMade(7, "publicident", 1, 0, TOKEN_HASH, "192.0.2.99", 1_005),
+    c.RoomMade(1, "#operations", 1_002),
+    c.RoomSet(1, "the topic", private=True, history=True, level=2),
+    c.MemberJoined(1, 1, "owner", 0, 1_003),
+    c.MemberJoined(1, 2, "moderator", 0, 1_004),
+    c.SeqReserved(1, 20),
+    c.BanSet(1, 3, banned=True),
+    c.InviteSet(1, 3, 1),
+    c.BlockSet(1, 3, on=True),
+    c.DirectMade(2, 1, "annabel", 2, "benedict"),
+    c.MessagePosted(1, 21, 2_001, 1, "a text", ("client id", b"digest of text.."[:16])),
+    c.MessagePosted(2, 1, 2_002, 2, "dear annabel", None),
+    c.SeenSet(1, 1, 21),
+    c.RoomMade(3, "#gone", 1_002),
+    c.MessagePosted(3, 1, 2_003, 1, "soon gone", None),
+    c.RoomGone(3),
+    c.AccountErased(3),
+]
+
+
+def main() -> None:
+    assert SCHEMA_VERSION == 1, "version_1.sql is frozen"
+    with (
+        TemporaryDirectory() as folder,
+        closing(open_database(Path(folder) / "chatd.db")) as db,
+    ):
+        Writer(db, Codec(KEY)).write(CHANGES)
+        DUMP.write_text("\n".join(statements(db)) + "\n")
+
+
+def statements(db: apsw.Connection) -> Iterator[str]:
+    """What makes the same database again."""
+    yield "PRAGMA user_version = 1;"
+    schema = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    for (sql,) in db.execute(schema):
+        yield f"{sql};"
+    names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid"
+    for (table,) in list(db.execute(names)):
+        yield from rows(db, table)
+
+
+def rows(db: apsw.Connection, table: str) -> Iterator[str]:
+    """A table's rows; the sequence of ids is there already, and takes its values from the rows."""
+    if table == "sqlite_sequence":
+        yield "DELETE FROM sqlite_sequence;"
+    for row in db.execute(f"SELECT * FROM {table}"):
+        values = ", ".join(apsw.format_sql_value(value) for value in row)
+        yield f"INSERT INTO {table} VALUES ({values});"
+
+
+if __name__ == "__main__":
+    main()
