@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Protocol, Self
 
 PATIENCE_SECONDS = 60.0
 SECRET = "correct horse battery"
@@ -126,6 +126,21 @@ class Peer:
         self.sock.close()
 
 
+class Process(Protocol):
+    """What is asked of a process; `subprocess.Popen[str]` is one."""
+
+    pid: int
+
+    @property
+    def stdout(self) -> IO[str] | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def communicate(self) -> object: ...
+
+
 class Server:
     """`python -m chatd run` on the data in `folder / "data"`, with CHATD_… from `settings`."""
 
@@ -135,7 +150,7 @@ class Server:
         self.host = str(host)
         self.settings = settings
         self.port = 0
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Process | None = None
         self._peers: list[Peer] = []
 
     @property
@@ -157,8 +172,13 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it listens; the log is appended to `self.log`."""
         assert self.process is None, "the server runs already"
+        self.log.touch()
+        self.process = self._process()
+        self.port = self._listening()
+
+    def _process(self) -> Process:
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 self.command(),
                 cwd=_ROOT,
                 env=environment(**self.settings),
@@ -167,7 +187,6 @@ class Server:
                 stderr=log,
                 text=True,
             )
-        self.port = self._listening()
 
     def _listening(self) -> int:
         assert self.process is not None and self.process.stdout is not None
@@ -214,6 +233,11 @@ class Server:
         found = re.search(rf"^{what}:\s+(\d+) kB$", status, re.MULTILINE)
         assert found is not None, what
         return int(found[1])
+
+    def complaints(self) -> list[str]:
+        """What it has logged that should not be: errors, exceptions."""
+        bad = re.compile(r'"level": "(error|critical)"|"exceptions"|Traceback')
+        return [line for line in self.log.read_text().splitlines() if bad.search(line)]
 
     def kill(self) -> None:
         """kill -9."""

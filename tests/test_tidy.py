@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from statistics import median
 
@@ -33,6 +35,10 @@ NEVER_TOUCHES = {
 ENTRIES = {"chatd.__main__", "chatd.server.cli", "chatctl.__main__", "chatctl.cli"}
 ENTRIES |= {"chatctl.client"}
 CLOCKS = {"trio.testing", "trio.testing.MockClock"}
+
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NEEDED: list[str] = _PROJECT["dependencies"]
+NEEDED_TO_DEVELOP: list[str] = _PROJECT["optional-dependencies"]["dev"]
 
 OURS, TESTS = modules(*PACKAGES), modules("tests")
 ALL = [*OURS, *TESTS, *modules("bench")]
@@ -167,15 +173,37 @@ def test_nothing_names_one_machine_or_a_registry() -> None:
     assert {path: words for path, words in found.items() if words} == {}
 
 
+def plain(requirement: str) -> str:
+    """The name of a distribution as indexes compare it."""
+    return re.split(r"[<>=~!;\[ ]", requirement)[0].replace("_", "-").lower()
+
+
+def undeclared(some: list[Module], declared: list[str]) -> set[str]:
+    """What these modules import of others' that stands in none of the requirements."""
+    homes = packages_distributions()
+    names = {name.partition(".")[0] for module in some for name in module.imports}
+    foreign = names - sys.stdlib_module_names - {*PACKAGES, "tests"}
+    allowed = {plain(requirement) for requirement in declared}
+    return {n for n in foreign if not allowed & {plain(home) for home in homes.get(n, ())}}
+
+
+def test_what_is_imported_is_declared() -> None:
+    assert undeclared(OURS, NEEDED) == set()
+    assert undeclared(TESTS, NEEDED + NEEDED_TO_DEVELOP) == set()
+
+
+def test_what_is_needed_is_imported() -> None:
+    homes = packages_distributions()
+    names = {name.partition(".")[0] for module in OURS for name in module.imports}
+    used = {plain(home) for name in names for home in homes.get(name, ())}
+    assert [name for name in NEEDED if plain(name) not in used] == []
+
+
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
 def test_the_lock_holds_every_dependency_with_its_hashes(lock: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = list(project["dependencies"])
-    if lock == "requirements-dev.lock":
-        wanted += project["optional-dependencies"]["dev"]
+    wanted = NEEDED + (NEEDED_TO_DEVELOP if "dev" in lock else [])
     entries = re.split(r"\n(?=\w)", (ROOT / lock).read_text().strip())
-    locked = {re.split(r"[=\[]", entry)[0].replace("_", "-").lower() for entry in entries}
-    assert {re.split(r"[>=\[]", name)[0].replace("_", "-").lower() for name in wanted} <= locked
+    assert {plain(name) for name in wanted} <= {plain(entry) for entry in entries}
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 

@@ -17,6 +17,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from tests.dialogs.memory import Memory
+from tests.dialogs.quick import QuickServer
 from tests.dialogs.script import Act, Expect, NoDialog, Send, Step, Way, read_dialog
 from tests.serving import SECRET, Peer, Server
 
@@ -197,7 +198,7 @@ class Player:
 
     def _running(self) -> Server:
         if self._server is None:
-            self._server = Server(self._folder)
+            self._server = QuickServer(self._folder)
             self._server.settings |= self._settings
             self._server.start()
         return self._server
@@ -221,7 +222,7 @@ class Player:
         if server.process is not None:
             server.signal(signal.SIGTERM)
             self._await_end("the end")
-        self._judge_log(server.log.read_text())
+        self._judge_log(server)
 
     def _await_end(self, where: str) -> None:
         """After a stop it ends by itself, with 0."""
@@ -229,9 +230,10 @@ class Player:
         if server.process is not None and (status := server.wait()) != 0:
             raise WrongPlay(f"{where}: the server's exit status is {status}")
 
-    def _judge_log(self, log: str) -> None:
-        if "Traceback" in log:
-            raise WrongPlay(f"the server had an exception:\n{log}")
+    def _judge_log(self, server: Server) -> None:
+        if complaints := server.complaints():
+            raise WrongPlay("\n".join(["the server complains:", *complaints]))
+        log = server.log.read_text()
         tokens = [text for name, text in self._memory.held.items() if name.endswith("token")]
         if any(secret in log for secret in [SECRET, *tokens]):
             raise WrongPlay("the log tells a secret")

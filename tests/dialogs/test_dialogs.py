@@ -10,6 +10,7 @@ import pytest
 
 from chatd.protocol import wire  # noqa: F401  (declares the commands and events)
 from chatd.protocol.declare import COMMANDS, EVENTS
+from chatd.protocol.errors import Code
 from tests.dialogs.player import Sending, play
 from tests.dialogs.script import Expect, read_dialog
 
@@ -28,8 +29,8 @@ def heard() -> frozenset[str]:
     lines = (
         step.line for path in DIALOGS for step in read_dialog(path) if isinstance(step, Expect)
     )
-    failure = re.compile(r"\w+\|FAILURE\|\w+|\w+\|SUCCESS|\*\w+")
-    return frozenset(found[0] for line in lines if (found := failure.match(line)))
+    start = re.compile(r"\w+\|FAILURE\|\w+|\w+\|SUCCESS|\*BYE\|\w+|\*\w+")
+    return frozenset(found[0] for line in lines if (found := start.match(line)))
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
@@ -46,4 +47,10 @@ def test_each_declared_error_occurs_in_a_dialog(verb: str, code: str) -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_event_occurs_in_a_dialog(event: str) -> None:
-    assert event in heard()
+    assert event in {line.partition("|")[0] for line in heard()}
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code is not Code.EXPIRED])
+def test_each_code_occurs_in_a_dialog(code: str) -> None:
+    """All but EXPIRED, which no capability of the server uses yet."""
+    assert code in {line.rpartition("|")[2] for line in heard()}
