@@ -18,6 +18,7 @@ from .connection import Connection
 from .reactor import Reactor
 
 BATCH_ENTRIES_MAX = 4_000
+GATHER_TURNS_MAX = 8
 BATCH_BYTES_MAX = 524_288
 """While more than this gathers, nothing more is read from any connection."""
 
@@ -43,7 +44,7 @@ class Committer:
         while True:
             await self._alarm.wait()
             self._idle = False
-            while await self._gathered() and (batch := self._chat.ledger.take()) is not None:
+            while (batch := await self._gathered()) is not None:
                 self._let_read()
                 await self._commit(batch)
                 self._let_read()
@@ -51,12 +52,15 @@ class Committer:
                 await self._reactor.flush()
             self._idle = True
 
-    async def _gathered(self) -> bool:
-        before = -1
-        while before != (now := self._chat.ledger.size[0]):
-            before = now
+    async def _gathered(self) -> Batch | None:
+        """The open batch, once whoever is ready has come in too: a turn costs less than a sync."""
+        ledger, before = self._chat.ledger, 0
+        for _ in range(GATHER_TURNS_MAX):
+            if before == ledger.size[0]:
+                break
+            before = ledger.size[0]
             await trio.lowlevel.checkpoint()
-        return True
+        return ledger.take()
 
     @property
     def busy(self) -> bool:
@@ -83,10 +87,16 @@ class Committer:
                 await self._store.commit(batch.changes)
         except Unavailable as error:
             _log.error("cannot store", changes=len(batch.changes), problem=str(error))
-            ledger.fail(batch)
-            self._chat.directory.clear()
+            self._fail(batch)
+        except Exception:  # noqa: BLE001
+            _log.exception("storing broke", changes=len(batch.changes))
+            self._fail(batch)
         else:
             ledger.release(batch)
+
+    def _fail(self, batch: Batch) -> None:
+        self._chat.ledger.fail(batch)
+        self._chat.directory.clear()
 
     def _wake_settled(self) -> None:
         for connection in [c for c in self._settled if not c.pending]:
