@@ -19,6 +19,7 @@ class Client(Protocol):
     session: Session | None
     pending: int  # replies of its own that wait in the ledger
     unwelcomed: bool  # logged in and not yet told what is unread
+    hears_after: int  # the latest message when it logged in; what came later it hears live
 
     @property
     def alive(self) -> bool:
@@ -65,6 +66,10 @@ class StoredRoom:
 class Archive(Protocol):
     """Reads of what is on disk. All may raise `Unavailable`."""
 
+    @property
+    def latest(self) -> int:
+        """The number of the latest message that is stored; they are numbered in order."""
+
     async def credentials(self, name: str) -> tuple[int, str, int] | None:
         """Account, password hash and its version, or None; it takes as long either way."""
 
@@ -95,7 +100,8 @@ class Archive(Protocol):
         """The oldest messages with after < seq < before: `limit` of them, or fewer where they get
         big, but never none while there is one."""
 
-    async def unread(self, account: int) -> list[StoredUnread]: ...
+    async def unread(self, account: int, upto: int | None = None) -> list[StoredUnread]:
+        """What is unread, up to the message of that number."""
 
     async def invites(self, account: int) -> list[tuple[str, str]]:
         """Rooms, and who invited to each."""

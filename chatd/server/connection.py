@@ -35,6 +35,7 @@ class Connection:
         "codec",
         "deaf",
         "fd",
+        "hears_after",
         "hung_up",
         "input_ended",
         "lines",
@@ -66,6 +67,7 @@ class Connection:
         self.session: Session | None = None
         self.pending = 0
         self.unwelcomed = False
+        self.hears_after = 0
         self.outbox = Outbox(bytes_max, self._dirty)
         self.reader = LineReader()
         self.lines: list[Line] = []  # received, from next_line on not yet carried out

@@ -15,6 +15,7 @@ from .codec import Codec
 
 PAGE_BYTES_MAX = 262_144
 SENT_IDS_LOADED_MAX = 5_000
+_ALL = 2**62
 
 _ROLES: tuple[RoleWord, ...] = ("member", "moderator", "owner")
 _ACCOUNT = "SELECT id, name_box, secret_box, level, version FROM account"
@@ -193,7 +194,7 @@ class Reader:
         names = self.names({sender for _, _, sender, _ in opened})
         return [StoredMessage(q, t, names.get(s, ERASED), text) for q, t, s, text in opened]
 
-    def unread(self, account: int) -> list[StoredUnread]:
+    def unread(self, account: int, upto: int | None = None) -> list[StoredUnread]:
         found = []
         for conversation, seen, name, label in self._all(
             "SELECT m.conversation, m.seen, c.name_box, m.label_box FROM member m"
@@ -202,10 +203,11 @@ class Reader:
         ):
             row = self._one(
                 "SELECT count(*), min(seq), max(seq) FROM message"
-                " WHERE conversation = ? AND seq > ? AND sender_tag <> ?",
+                " WHERE conversation = ? AND seq > ? AND sender_tag <> ? AND id <= ?",
                 conversation,
                 seen,
                 self._codec.sender_tag(conversation, account),
+                _ALL if upto is None else upto,
             )
             if row is not None and row[0]:
                 found.append(StoredUnread(self._label(conversation, account, name, label), *row))

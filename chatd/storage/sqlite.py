@@ -140,8 +140,12 @@ class SqliteStore:
     ) -> list[StoredMessage]:
         return await self._read(Reader.history, conversation, after, before, limit)
 
-    async def unread(self, account: int) -> list[StoredUnread]:
-        return await self._read(Reader.unread, account)
+    @property
+    def latest(self) -> int:
+        return self._writer.latest
+
+    async def unread(self, account: int, upto: int | None = None) -> list[StoredUnread]:
+        return await self._read(Reader.unread, account, upto)
 
     async def invites(self, account: int) -> list[tuple[str, str]]:
         return await self._read(Reader.invites, account)

@@ -29,14 +29,16 @@ class Writer:
         self._db = db
         self._codec = codec
         self._place: int = db.execute("SELECT coalesce(max(place), 0) FROM member").get
+        self.latest: int = db.execute("SELECT coalesce(max(id), 0) FROM message").get
 
     def write(self, changes: Sequence[c.Change]) -> None:
         """All changes in one transaction, synced. apsw.Error: it failed, and nothing is kept."""
         self._db.execute("BEGIN IMMEDIATE")
+        latest = self.latest
         try:
             for kind, run in groupby(changes, type):
                 if kind is c.MessagePosted:
-                    self._messages(list(run))  # type: ignore[arg-type]
+                    latest = self._messages(list(run))  # type: ignore[arg-type]
                 else:
                     self._others(kind, run)
             self._db.execute("COMMIT")
@@ -44,8 +46,10 @@ class Writer:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+        self.latest = latest
 
-    def _messages(self, messages: list[c.MessagePosted]) -> None:
+    def _messages(self, messages: list[c.MessagePosted]) -> int:
+        """Returns the id of the last."""
         tag, seal = self._codec.sender_tag, self._codec.seal_message
         self._db.executemany(
             _MESSAGE,
@@ -60,8 +64,10 @@ class Writer:
                 for m in messages
             ],
         )
+        latest = self._db.last_insert_rowid()
         if once := [self._sent(m) for m in messages if m.once is not None]:
             self._db.executemany(_SENT, once)
+        return latest
 
     def _sent(self, m: c.MessagePosted) -> tuple[Any, ...]:
         assert m.once is not None

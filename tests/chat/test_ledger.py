@@ -20,6 +20,7 @@ class Listener:
         self.session: Session | None = None
         self.pending = 0
         self.unwelcomed = False
+        self.hears_after = 0
         self.alive = True
         self.told: list[bytes] = []
 

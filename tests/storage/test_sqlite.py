@@ -258,3 +258,14 @@ async def test_sessions_that_were_idle_too_long_are_thrown_away(tmp_path: Path) 
         assert await store.session(TOKEN_HASH) is not None
         await store.tidy(1_006 + month_ms)
         assert await store.session(TOKEN_HASH) is None
+
+
+async def test_what_comes_after_a_login_is_heard_live_and_not_announced(tmp_path: Path) -> None:
+    first, second = (c.MessagePosted(OPS, seq, 2_000 + seq, ANN, "news", None) for seq in (1, 2))
+    async with opened(tmp_path, *IN_OPS, first) as store:
+        at_login = store.latest
+        await store.commit([second])
+        assert await store.unread(BEN, at_login) == [StoredUnread("#operations", 1, 1, 1)]
+        assert await store.unread(BEN) == [StoredUnread("#operations", 2, 1, 2)]
+    async with opened(tmp_path) as store:
+        assert store.latest == at_login + 1

@@ -113,7 +113,7 @@ async def welcome(chat: Chat, client: Client) -> bytes:
     session = client.session
     if session is None:
         return b""
-    unread = await chat.archive.unread(session.account)
+    unread = await chat.archive.unread(session.account, client.hears_after)
     invites = await chat.archive.invites(session.account)
     told = [events.UnreadSince(u.conversation, u.count, u.first_seq, u.last_seq) for u in unread]
     lines = [*map(write_event, told)]
@@ -186,6 +186,7 @@ def _enter(chat: Chat, client: Client, session: Session, account: Account) -> No
 
 def _attach(chat: Chat, client: Client, account: int, rooms: tuple[int, ...]) -> None:
     if client.alive:
+        client.hears_after = chat.archive.latest
         chat.hub.attach(client, account, rooms)
 
 
