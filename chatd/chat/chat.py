@@ -138,13 +138,12 @@ class Chat:
             raise ChatError(Code.NOT_MEMBER, f"You are not in the room; JOIN|{room.name} first.")
         return room
 
-    def my_conversation(self, me: Account, raw: str) -> tuple[Conversation | None, str]:
-        """A conversation that `me` may read, and its name; None where nothing was said yet."""
+    def my_conversation(self, me: Account, raw: str) -> Conversation | None:
+        """A conversation that `me` may read; None where nothing was said yet."""
         if raw.startswith("#"):
-            room = self.my_room(me, raw)
-            return room, room.name
+            return self.my_room(me, raw)
         other = self.anyone(raw)
         direct: Direct | None = self.directory.direct(me.id, other.id)
         if direct is None and other.erased:
             raise ChatError(Code.NO_SUCH_USER, "There is no such user any more.")
-        return direct, other.name
+        return direct

@@ -39,7 +39,6 @@ class Session:
     id: int
     public_id: str
     account: int
-    user: str
     version: int
     created_ms: int
     used_ms: int

@@ -132,12 +132,10 @@ class Reader:
         if row is None:
             return None
         id_, public, account, version, created_ms, used_ms, address, token_hash = row
-        user = self.names([account]).get(account, ERASED)
         return Session(
             id_,
             self._codec.open("session.public", public, id_),
             account,
-            user,
             version,
             created_ms,
             used_ms,

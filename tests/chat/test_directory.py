@@ -169,7 +169,7 @@ async def test_names_that_do_not_exist_are_bounded_too() -> None:
 
 async def test_each_thing_is_found_by_its_names() -> None:
     known = directory(Shelf())
-    session = Session(7, "public", 1, "ann", 0, 1, 1, "", b"hash")
+    session = Session(7, "public", 1, 0, 1, 1, "", b"hash")
     direct = Direct(3, low=1, high=2)
     for thing in (session, direct, SentIds(1, complete=True)):
         known.admit(thing)

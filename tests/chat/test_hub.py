@@ -11,7 +11,7 @@ from tests.chat.test_ledger import Listener
 
 
 def session(id_: int) -> Session:
-    return Session(id_, f"s{id_}", 1, "ann", 0, 1, 1, "", b"")
+    return Session(id_, f"s{id_}", 1, 0, 1, 1, "", b"")
 
 
 def test_an_account_hears_its_rooms_on_every_connection() -> None:

@@ -46,6 +46,6 @@ def test_only_so_many_send_ids_are_kept_in_memory_even_while_some_are_pending() 
 
 def test_no_secret_is_shown() -> None:
     account = Account(1, "ann", "$argon2id$secret")
-    session = Session(1, "public", 1, "ann", 0, 1, 1, "", b"tokenhash")
+    session = Session(1, "public", 1, 0, 1, 1, "", b"tokenhash")
     assert "secret" not in repr(account)
     assert "tokenhash" not in repr(session)

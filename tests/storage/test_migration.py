@@ -39,7 +39,8 @@ async def test_everything_is_still_there(old: Path) -> None:
         assert ann is not None and (ann.secret, ann.rooms) == ("$argon2id$annabel", {1})
         assert carol is not None and carol.erased
         session = await store.session(TOKEN_HASH)
-        assert session is not None and (session.user, session.address) == ("annabel", "192.0.2.99")
+        assert session is not None and (session.account, session.address) == (ann.id, "192.0.2.99")
+        assert await store.names([session.account]) == {ann.id: "annabel"}
         room = await store.room_named("#operations")
         assert room is not None
         assert (room.topic, room.private, room.level, room.last_seq) == ("the topic", True, 2, 21)

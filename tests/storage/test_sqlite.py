@@ -73,12 +73,12 @@ async def test_sessions(tmp_path: Path) -> None:
     async with opened(tmp_path, *PEOPLE, SESSION) as store:
         found = await store.session(TOKEN_HASH)
         assert found is not None
-        assert (found.id, found.public_id, found.account, found.user) == (
+        assert (found.id, found.public_id, found.account) == (
             5,
             "publicident",
             ANN,
-            "annabel",
         )
+        assert await store.names([found.account]) == {ANN: "annabel"}
         assert (found.created_ms, found.used_ms, found.address) == (1_005, 1_005, "192.0.2.99")
         await store.commit([c.SessionUsed(5, "::1", 9_000)])
         listed = await store.session_listed(ANN, "publicident")

@@ -8,6 +8,7 @@ from itertools import islice
 from chatd.protocol import commands, events, replies
 from chatd.protocol.declare import Event, Reply
 from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.fields import RoleWord
 from chatd.protocol.wire import write_event
 from chatd.security.names import BadName, choose_room_name, room_name
 
@@ -109,16 +110,16 @@ def _admit(room: Room, me: Account) -> None:
         raise ChatError(Code.BANNED, "You are banned from this room.")
     if me.level < room.level:
         raise ChatError(Code.FORBIDDEN, f"This room is for level {room.level} and up.")
-    if room.private and room.members and room.id not in me.invites:
+    if room.private and room.id not in me.invites:
         raise ChatError(Code.FORBIDDEN, "This room is private; ask one of its moderators in.")
 
 
 def _add(chat: Chat, client: Client, room: Room, me: Account) -> None:
-    role = "member" if room.members else "owner"
-    room.members[me.id] = Member("owner" if role == "owner" else "member")
+    role: RoleWord = "member" if room.members else "owner"
+    room.members[me.id] = Member(role)
     me.rooms.add(room.id)
     now_ms = chat.clock.now_ms()
-    joined = changes.MemberJoined(room.id, me.id, room.members[me.id].role, room.last_seq, now_ms)
+    joined = changes.MemberJoined(room.id, me.id, role, room.last_seq, now_ms)
     chat.ledger.store(joined, room, me)
     if room.id in me.invites:
         me.invites.discard(room.id)

@@ -19,7 +19,7 @@ HISTORY_LIMIT = 50
 async def history(
     chat: Chat, client: Client, request: commands.History
 ) -> AsyncIterator[list[Reply]]:
-    conversation, _ = await chat.asking(
+    conversation = await chat.asking(
         lambda: chat.my_conversation(chat.me(client), request.conversation)
     )
     if conversation is None:
@@ -43,7 +43,7 @@ async def history(
 @handles(commands.Seen)
 def seen(chat: Chat, client: Client, request: commands.Seen) -> Reply:
     me = chat.me(client)
-    conversation, _ = chat.my_conversation(me, request.conversation)
+    conversation = chat.my_conversation(me, request.conversation)
     if conversation is not None:
         upto = min(request.seq, conversation.last_seq)
         chat.ledger.store(changes.SeenSet(conversation.id, me.id, upto), conversation)

@@ -149,7 +149,6 @@ def _open_session(chat: Chat, client: Client, account: Account) -> str:
         id=chat.ids.session(),
         public_id=new_session_id(),
         account=account.id,
-        user=account.name,
         version=account.version,
         created_ms=now_ms,
         used_ms=now_ms,
