@@ -243,3 +243,18 @@ async def serving(folder: Path, **limits: int) -> AsyncIterator[World]:
         await nursery.start(world.run)
         yield world
         nursery.cancel_scope.cancel()
+
+
+def heads(lines: list[str], count: int = 2) -> list[str]:
+    """The first fields of each line."""
+    return ["|".join(line.split("|")[:count]) for line in lines]
+
+
+async def in_ops(world: World, *users: str) -> list[Client]:
+    """Clients whose accounts are members of #ops."""
+    clients = [await world.login(user) for user in users]
+    for client in clients:
+        await world.ask(client, "JOIN|#ops")
+    for client in clients:
+        client.news()
+    return clients

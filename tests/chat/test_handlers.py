@@ -8,22 +8,7 @@ import pytest
 import trio
 
 from chatd.security.passwords import Hasher
-from tests.chat.harness import SECRET, Client, World, serving
-
-
-def heads(lines: list[str], count: int = 2) -> list[str]:
-    """The first fields of each line."""
-    return ["|".join(line.split("|")[:count]) for line in lines]
-
-
-async def in_ops(world: World, *users: str) -> list[Client]:
-    """Clients whose accounts are members of #ops."""
-    clients = [await world.login(user) for user in users]
-    for client in clients:
-        await world.ask(client, "JOIN|#ops")
-    for client in clients:
-        client.news()
-    return clients
+from tests.chat.harness import SECRET, World, heads, in_ops, serving
 
 
 @pytest.mark.parametrize(

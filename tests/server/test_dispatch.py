@@ -15,22 +15,7 @@ from chatd.chat.ports import Unavailable
 from chatd.chat.registry import HANDLERS, Handler
 from chatd.protocol import commands
 from chatd.protocol.declare import Reply
-from tests.chat.harness import SECRET, Client, World, serving
-
-
-def heads(lines: list[str], count: int = 2) -> list[str]:
-    """The first fields of each line."""
-    return ["|".join(line.split("|")[:count]) for line in lines]
-
-
-async def in_ops(world: World, *users: str) -> list[Client]:
-    """Clients whose accounts are members of #ops."""
-    clients = [await world.login(user) for user in users]
-    for client in clients:
-        await world.ask(client, "JOIN|#ops")
-    for client in clients:
-        client.news()
-    return clients
+from tests.chat.harness import SECRET, heads, in_ops, serving
 
 
 async def test_replies_come_in_the_order_of_the_requests(tmp_path: Path) -> None:
