@@ -15,9 +15,10 @@ from chatd.security.keys import ServerKey
 
 from .check import open_to_read, verify
 from .codec import Codec
+from .database import SCHEMA_VERSION, OpenError, open_database
 from .files import sync
 from .findings import Report
-from .sqlite import OpenError, open_database
+from .journal import replay
 from .verify import key_fits
 
 SEQS_SKIPPED = 1_000_000_000
@@ -54,15 +55,15 @@ def restore(database: Path, file: Path, key: ServerKey, now: datetime | None = N
     """
     if not file.is_file():
         raise CopyError(f"there is no backup {file}")
-    draft = database.with_name(database.name + _DRAFT)
+    draft, codec = database.with_name(database.name + _DRAFT), Codec(key)
     with _told(file):
         try:
             _remove(draft)
             draft.touch(mode=0o600, exist_ok=False)
             _copy(file, draft)
-            _update(draft, file)
+            _update(draft, file, codec)
             _verify(draft, file, key)
-            _skip_seqs(draft)
+            _settle(draft, codec)
             sync(draft)
             kept = _set_aside(database, now or datetime.now(UTC))
             draft.replace(database)
@@ -117,15 +118,24 @@ def _open(file: Path) -> apsw.Connection:
     return db
 
 
-def _update(draft: Path, file: Path) -> None:
+def _update(draft: Path, file: Path, codec: Codec) -> None:
     """Bring an older chatd's copy up to date, as a server does that starts on it."""
     with closing(open_to_read(draft)) as db:
-        if db.pragma("user_version") == 0:
+        version = db.pragma("user_version")
+        if version == 0:
             raise CopyError(f"{file} is not restored: it is no backup of chatd")
+        if version < SCHEMA_VERSION and not key_fits(db, codec):
+            raise _other_key(file)
+    if version == SCHEMA_VERSION:
+        return
     try:
-        open_database(draft).close()
+        open_database(draft, codec).close()
     except OpenError as error:
         raise CopyError(f"{file} is not restored: {error}") from error
+
+
+def _other_key(file: Path) -> CopyError:
+    return CopyError(f"{file} is not restored: it was made with another server key")
 
 
 def _verify(draft: Path, file: Path, key: ServerKey) -> None:
@@ -133,19 +143,20 @@ def _verify(draft: Path, file: Path, key: ServerKey) -> None:
     with closing(open_to_read(draft)) as db:
         verify(db, key, report, lambda _origin, _text: None)
         if report.rows and not key_fits(db, Codec(key)):
-            raise CopyError(f"{file} is not restored: it was made with another server key")
+            raise _other_key(file)
     if report.found:
         more = f" (and {report.found - 1} more)" if report.found > 1 else ""
         raise CopyError(f"{file} is not restored: {report.findings[0]}{more}")
 
 
-def _skip_seqs(draft: Path) -> None:
-    """What was posted after the copy was made is lost, but its seqs were seen: none is given out
-    twice."""
+def _settle(draft: Path, codec: Codec) -> None:
+    """Empty the journal, and skip seqs: what was posted after the copy was made is lost, but its
+    seqs were seen, and none is given out twice."""
     with closing(_open(draft)) as db, db:
+        replay(db, codec)
         db.execute(
             "UPDATE conversation SET ceiling = ? + max(ceiling, coalesce("
-            "(SELECT max(seq) FROM message WHERE conversation = conversation.id), 0))",
+            "(SELECT max(last_seq) FROM chunk WHERE conversation = conversation.id), 0))",
             (SEQS_SKIPPED,),
         )
 

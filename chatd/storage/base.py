@@ -9,6 +9,8 @@ from typing import Protocol
 from chatd.chat.changes import Change
 from chatd.chat.ports import Archive
 
+from .thread import Done
+
 
 @dataclass(frozen=True, slots=True)
 class Highest:
@@ -24,8 +26,9 @@ class Store(Archive, Protocol):
 
     highest: Highest
 
-    async def commit(self, changes: Sequence[Change]) -> None:
-        """Keep all changes, in order, or none; then they survive a power cut. `Unavailable`."""
+    def commit_soon(self, changes: Sequence[Change], done: Done) -> None:
+        """Keep all changes, in order, or none; then they survive a power cut, and `done` is called
+        in another thread, with None, or with `Unavailable`, or whatever broke."""
 
     async def tidy(self, now_ms: int) -> None:
         """Throw away some of what has had its time; cheap, to be called now and then."""

@@ -15,9 +15,9 @@ import apsw
 from chatd.security.keys import ServerKey
 
 from .codec import Codec
+from .database import SCHEMA_VERSION, OpenError
 from .findings import Report
 from .scan import Scan
-from .sqlite import SCHEMA_VERSION, OpenError
 from .tables import fresh
 from .verify import Known, Verifier
 

@@ -7,16 +7,29 @@ from __future__ import annotations
 
 from functools import lru_cache
 from struct import Struct
+from typing import TypeVar
+
+import msgspec
 
 from chatd.chat.model import Sent
-from chatd.security.boxes import Box
+from chatd.security.boxes import Box, BoxError
 from chatd.security.keys import ServerKey
 
+from .runs import Entry, Run
+
+T = TypeVar("T")
+
 _ID = Struct(">Q")
-_MESSAGE = Struct(">QQQ")
+_CHUNK = Struct(">QQQQ")
 _SENT = Struct(">16sQQ")
 _KEYS_CACHED_MAX = 20_000
 SENDER_TAG_BYTES = 8
+
+pack = msgspec.msgpack.Encoder().encode
+"""What goes into the box of a chunk (a list of runs) or of a row of the journal (of entries)."""
+
+_runs = msgspec.msgpack.Decoder(list[Run])
+_entries = msgspec.msgpack.Decoder(list[Entry])
 
 
 class Codec:
@@ -25,6 +38,7 @@ class Codec:
     def __init__(self, key: ServerKey) -> None:
         self._key = key
         self._rows = Box(key.derive("rows"))
+        self._journal = Box(key.derive("journal"))
         self.conversation_box = lru_cache(_KEYS_CACHED_MAX)(self._conversation_box)
         self.sender_tag = lru_cache(_KEYS_CACHED_MAX)(self._sender_tag)
 
@@ -51,22 +65,27 @@ class Codec:
         """What `seal` sealed. BoxError where it is not that."""
         return self._rows.open(boxed, _identity(column, row)).decode()
 
-    def seal_message(
-        self, conversation: int, seq: int, time_ms: int, sender: int, text: str
-    ) -> bytes:
-        plain = _ID.pack(sender) + text.encode()
-        return self.conversation_box(conversation).seal(
-            plain, _MESSAGE.pack(conversation, seq, time_ms)
-        )
+    def seal_entries(self, row: int, packed: bytes) -> bytes:
+        """For a row of the journal."""
+        return self._journal.seal(packed, _ID.pack(row))
 
-    def open_message(
-        self, conversation: int, seq: int, time_ms: int, boxed: bytes
-    ) -> tuple[int, str]:
-        """The sender's account and the text."""
-        plain = self.conversation_box(conversation).open(
-            boxed, _MESSAGE.pack(conversation, seq, time_ms)
-        )
-        return _ID.unpack_from(plain)[0], plain[_ID.size :].decode()
+    def open_entries(self, row: int, boxed: bytes) -> list[Entry]:
+        """What a row of the journal holds. BoxError where it is not that."""
+        return _unpack(_entries, self._journal.open(boxed, _ID.pack(row)))
+
+    def seal_chunk(
+        self, conversation: int, first: int, last: int, messages: int, packed: bytes
+    ) -> bytes:
+        """For a chunk of so many messages with these seqs."""
+        identity = _CHUNK.pack(conversation, first, last, messages)
+        return self.conversation_box(conversation).seal(packed, identity)
+
+    def open_chunk(
+        self, conversation: int, first: int, last: int, messages: int, boxed: bytes
+    ) -> list[Run]:
+        """The messages of a chunk. BoxError where it is not theirs."""
+        identity = _CHUNK.pack(conversation, first, last, messages)
+        return _unpack(_runs, self.conversation_box(conversation).open(boxed, identity))
 
     def seal_sent(self, account: int, client_id: str, sent: Sent) -> bytes:
         id_bytes = client_id.encode()
@@ -87,3 +106,10 @@ class Codec:
 
 def _identity(column: str, row: tuple[int, ...]) -> bytes:
     return column.encode() + b"".join(_ID.pack(part) for part in row)
+
+
+def _unpack(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T:
+    try:
+        return decoder.decode(packed)
+    except msgspec.MsgspecError:
+        raise BoxError("the box holds something else") from None

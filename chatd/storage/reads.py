@@ -12,17 +12,16 @@ from chatd.chat.ports import StoredMessage, StoredRoom, StoredUnread
 from chatd.protocol.fields import RoleWord
 
 from .codec import Codec
+from .messages import Messages
+from .recent import Recent
 
-PAGE_BYTES_MAX = 262_144
 SENT_IDS_LOADED_MAX = 5_000
-_ALL = 2**62
 
 _ROLES: tuple[RoleWord, ...] = ("member", "moderator", "owner")
 _ACCOUNT = "SELECT id, name_box, secret_box, level, version FROM account"
 _ROOM = (
-    "SELECT id, name_box, topic_box, private, history, level, ceiling,"
-    " (SELECT max(seq) FROM message WHERE conversation = conversation.id)"
-    " FROM conversation WHERE name_box IS NOT NULL"
+    "SELECT id, name_box, topic_box, private, history, level, ceiling FROM conversation"
+    " WHERE name_box IS NOT NULL"
 )
 _SESSION = (
     "SELECT id, public_box, account, version, created_ms, used_ms, address_box, token_hash"
@@ -33,9 +32,10 @@ _SESSION = (
 class Reader:
     """Reads through one connection; used by one thread at a time."""
 
-    def __init__(self, db: apsw.Connection, codec: Codec) -> None:
+    def __init__(self, db: apsw.Connection, codec: Codec, recent: Recent) -> None:
         self._db = db
         self._codec = codec
+        self._messages = Messages(db, codec, recent)
 
     def close(self) -> None:
         self._db.close()
@@ -87,11 +87,11 @@ class Reader:
     def _room(self, row: tuple[Any, ...] | None) -> Room | None:
         if row is None:
             return None
-        id_, name, topic, private, history, level, ceiling, last = row
+        id_, name, topic, private, history, level, ceiling = row
         open_ = self._codec.open
         room = Room(
             id_,
-            last_seq=max(ceiling, last or 0),
+            last_seq=max(ceiling, self._messages.last_seq(id_)),
             ceiling=ceiling,
             name=open_("conversation.name", name, id_),
             topic=open_("conversation.topic", topic, id_) if topic else "",
@@ -106,17 +106,22 @@ class Reader:
 
     def direct(self, low: int, high: int) -> Direct | None:
         row = self._one(
-            "SELECT id, ceiling, (SELECT max(seq) FROM message"
-            " WHERE conversation = conversation.id) FROM conversation WHERE name_hash = ?",
+            "SELECT id, ceiling FROM conversation WHERE name_hash = ?",
             self._codec.direct_hash(low, high),
         )
         if row is None:
             return None
-        id_, ceiling, last = row
-        return Direct(id_, max(ceiling, last or 0), ceiling, low=low, high=high)
+        id_, ceiling = row
+        last_seq = max(ceiling, self._messages.last_seq(id_))
+        return Direct(id_, last_seq, ceiling, low=low, high=high)
 
     def session(self, token_hash: bytes) -> Session | None:
         return self._session(self._one(f"{_SESSION} WHERE token_hash = ?", token_hash))
+
+    def session_and_account(self, token_hash: bytes) -> tuple[Session, Account] | None:
+        session = self.session(token_hash)
+        account = session and self.account(session.account)
+        return (session, account) if session and account else None
 
     def session_listed(self, account: int, public_id: str) -> Session | None:
         tag = self._codec.session_tag(account, public_id)
@@ -161,54 +166,26 @@ class Reader:
         return None if row is None else self._codec.open_sent(account, *row)[1]
 
     def history_start(self, conversation: int, before: int, limit: int) -> int:
-        row = self._one(
-            "SELECT min(seq) FROM (SELECT seq FROM message WHERE conversation = ? AND seq < ?"
-            " ORDER BY seq DESC LIMIT ?)",
-            conversation,
-            before,
-            limit,
-        )
-        return (row and row[0]) or 0
+        return self._messages.start(conversation, before, limit)
 
     def history(
         self, conversation: int, after: int, before: int, limit: int
     ) -> list[StoredMessage]:
-        rows = self._all(
-            "SELECT seq, time_ms, body_box FROM message"
-            " WHERE conversation = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
-            conversation,
-            after,
-            before,
-            limit,
-        )
-        opened: list[tuple[int, int, int, str]] = []
-        page_bytes = 0
-        for seq, time_ms, box in rows:
-            sender, text = self._codec.open_message(conversation, seq, time_ms, box)
-            opened.append((seq, time_ms, sender, text))
-            page_bytes += len(box)
-            if page_bytes > PAGE_BYTES_MAX:
-                break
-        names = self.names({sender for _, _, sender, _ in opened})
-        return [StoredMessage(q, t, names.get(s, ERASED), text) for q, t, s, text in opened]
+        page = self._messages.page(conversation, after, before, limit)
+        names = self.names({sender for _, _, sender, _ in page})
+        return [StoredMessage(q, t, names.get(s, ERASED), text) for q, t, s, text in page]
 
     def unread(self, account: int, upto: int | None = None) -> list[StoredUnread]:
         found = []
-        for conversation, seen, name, label in self._all(
+        member = (
             "SELECT m.conversation, m.seen, c.name_box, m.label_box FROM member m"
-            " JOIN conversation c ON c.id = m.conversation WHERE m.account = ?",
-            account,
-        ):
-            row = self._one(
-                "SELECT count(*), min(seq), max(seq) FROM message"
-                " WHERE conversation = ? AND seq > ? AND sender_tag <> ? AND id <= ?",
-                conversation,
-                seen,
-                self._codec.sender_tag(conversation, account),
-                _ALL if upto is None else upto,
-            )
-            if row is not None and row[0]:
-                found.append(StoredUnread(self._label(conversation, account, name, label), *row))
+            " JOIN conversation c ON c.id = m.conversation WHERE m.account = ?"
+        )
+        for conversation, seen, name, label in list(self._all(member, account)):
+            unread = self._messages.unread(conversation, account, seen, upto)
+            if unread is not None:
+                called = self._label(conversation, account, name, label)
+                found.append(StoredUnread(called, *unread))
         return sorted(found, key=lambda unread: unread.conversation)
 
     def _label(self, conversation: int, account: int, name: Any, label: Any) -> str:
@@ -225,6 +202,9 @@ class Reader:
         found = [(self._codec.open("conversation.name", name, room), by) for room, by, name in rows]
         names = self.names({by for _, by in found})
         return [(room, names.get(by, ERASED)) for room, by in found]
+
+    def news(self, account: int, upto: int) -> tuple[list[StoredUnread], list[tuple[str, str]]]:
+        return self.unread(account, upto), self.invites(account)
 
     def rooms(self, account: int, level: int, after: int, limit: int) -> list[StoredRoom]:
         rows = self._all(

@@ -53,16 +53,27 @@ CREATE TABLE member (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_by_account ON member (account, conversation);
 
-CREATE TABLE message (
+-- The highest place that was given out.
+INSERT INTO sqlite_sequence VALUES ('member', 0);
+
+-- What was said last: a commit's messages in one row, or a few; see journal.py. No id is used twice.
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    box BLOB NOT NULL                -- conversations, with seqs, times, senders and texts
+) STRICT;
+
+-- What was said before: messages that follow one another in a conversation.
+CREATE TABLE chunk (
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    sender_tag BLOB NOT NULL,        -- 8 bytes: the sender within this conversation
-    time_ms INTEGER NOT NULL,
-    body_box BLOB NOT NULL           -- sender and text
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    messages INTEGER NOT NULL,       -- how many: some seqs may be missing
+    commit_last INTEGER NOT NULL,    -- the journal's row that the last of them once was in
+    senders BLOB NOT NULL,           -- of each: a tag of 8 bytes, good for this conversation, and how many are theirs
+    body_box BLOB NOT NULL           -- seqs, commits, times, senders and texts
 ) STRICT;
--- Covers counting what is unread.
-CREATE UNIQUE INDEX message_by_seq ON message (conversation, seq, sender_tag);
+CREATE UNIQUE INDEX chunk_by_seq ON chunk (conversation, first_seq);
 
 -- What SEND ids stand for.
 CREATE TABLE sent (

@@ -7,59 +7,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
-import trio
 
 from chatd.chat.changes import Change
 from chatd.chat.model import Account, Direct, Room, Sent, SentIds, Session
 from chatd.chat.ports import StoredMessage, StoredRoom, StoredUnread, Unavailable
+from chatd.security.boxes import BoxError
 from chatd.security.keys import ServerKey
 
 from .base import Highest
+from .batches import Batches
+from .checkpoints import Checkpoints
 from .codec import Codec
+from .database import OpenError, open_database
 from .reads import Reader
-from .verify import key_fits
+from .thread import Done, WriterThread
 from .writes import Writer
+
+__all__ = ["OpenError", "SqliteStore"]
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
 READERS = 2
-DOOMED_ROWS_MAX = 2_000
+DOOMED_CHUNKS_MAX = 200
+DOOMED_MAX = 1_000
+"""So much is deleted in one go."""
+_DELETE_DOOMED = (
+    "DELETE FROM chunk WHERE id IN (SELECT chunk.id FROM doomed"
+    " CROSS JOIN chunk ON chunk.conversation = doomed.conversation LIMIT ?)"
+)
+_EMPTY_DOOMED = (
+    "SELECT conversation FROM doomed WHERE NOT EXISTS"
+    " (SELECT 1 FROM chunk WHERE chunk.conversation = doomed.conversation) LIMIT ?"
+)
 _HOUR_MS = 3_600_000
-
-
-class OpenError(Exception):
-    """The database cannot be used; the sentence says why."""
-
-
-def open_database(path: Path) -> apsw.Connection:
-    """Open (or make) the database for writing, at the current schema version. OpenError."""
-    try:
-        db = apsw.Connection(str(path))
-        db.set_busy_timeout(5_000)
-        db.pragma("journal_mode", "wal")
-        db.pragma("synchronous", "full")
-        db.pragma("secure_delete", "fast")
-        _migrate(db, path)
-    except apsw.Error as error:
-        raise OpenError(f"the database {path} cannot be opened: {error}") from error
-    return db
-
-
-def _migrate(db: apsw.Connection, path: Path) -> None:
-    version = db.pragma("user_version")
-    if version > SCHEMA_VERSION:
-        raise OpenError(f"the database {path} was written by a newer chatd; update this one")
-    if version == 0:
-        schema = files("chatd.storage").joinpath("schema.sql").read_text()
-        with db:
-            db.execute(schema)
-            db.pragma("user_version", SCHEMA_VERSION)
 
 
 class SqliteStore:
@@ -68,14 +53,13 @@ class SqliteStore:
     def __init__(self, path: Path, key: ServerKey) -> None:
         self.keep(send_ids_hours=48, session_idle_days=30)
         codec = Codec(key)
-        self._db = open_database(path)
-        if not key_fits(self._db, codec):
-            raise OpenError(f"{path} was written with another server key: put that key back")
-        self._writer = Writer(self._db, codec)
-        self._readers = [Reader(_open_reader(path), codec) for _ in range(READERS)]
-        self._free = list(self._readers)
-        self._write_limit = trio.CapacityLimiter(1)
-        self._read_limit = trio.CapacityLimiter(READERS)
+        self._db = open_database(path, codec)
+        self._writer = _open_writer(self._db, codec, path)
+        self._checkpoints = Checkpoints(path, self._db)
+        recent = self._writer.recent
+        self._readers = [Reader(_open_reader(path), codec, recent) for _ in range(READERS)]
+        self._reading = Batches(self._readers)
+        self._thread = WriterThread()
         self.highest = Highest(*self._readers[0].highest())
 
     def keep(self, send_ids_hours: int, session_idle_days: int) -> None:
@@ -83,21 +67,21 @@ class SqliteStore:
         self._send_ids_ms = send_ids_hours * _HOUR_MS
         self._idle_ms = session_idle_days * 24 * _HOUR_MS
 
+    def commit_soon(self, changes: Sequence[Change], done: Done) -> None:
+        self._thread.soon(partial(_told, self._commit, changes), done)
+
     async def commit(self, changes: Sequence[Change]) -> None:
-        try:
-            await trio.to_thread.run_sync(self._writer.write, changes, limiter=self._write_limit)
-        except apsw.Error as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        """As `commit_soon`, and wait for it. Unavailable."""
+        await self._thread.run(partial(_told, self._commit, changes))
 
     async def tidy(self, now_ms: int) -> None:
-        try:
-            await trio.to_thread.run_sync(self._tidy, now_ms, limiter=self._write_limit)
-        except apsw.Error as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        await self._thread.run(partial(_told, self._tidy, now_ms))
 
     async def aclose(self) -> None:
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._close, limiter=self._write_limit)
+        try:
+            await self._thread.run(self._close)
+        finally:
+            self._thread.close()
 
     async def credentials(self, name: str) -> tuple[int, str, int] | None:
         return await self._read(Reader.credentials, name)
@@ -119,6 +103,9 @@ class SqliteStore:
 
     async def session(self, token_hash: bytes) -> Session | None:
         return await self._read(Reader.session, token_hash)
+
+    async def session_and_account(self, token_hash: bytes) -> tuple[Session, Account] | None:
+        return await self._read(Reader.session_and_account, token_hash)
 
     async def session_listed(self, account: int, public_id: str) -> Session | None:
         return await self._read(Reader.session_listed, account, public_id)
@@ -150,6 +137,11 @@ class SqliteStore:
     async def invites(self, account: int) -> list[tuple[str, str]]:
         return await self._read(Reader.invites, account)
 
+    async def news(
+        self, account: int, upto: int
+    ) -> tuple[list[StoredUnread], list[tuple[str, str]]]:
+        return await self._read(Reader.news, account, upto)
+
     async def rooms(self, account: int, level: int, after: int, limit: int) -> list[StoredRoom]:
         return await self._read(Reader.rooms, account, level, after, limit)
 
@@ -158,45 +150,63 @@ class SqliteStore:
 
     async def _read(self, how: Callable[..., T], *arguments: Any) -> T:
         try:
-            return await trio.to_thread.run_sync(
-                self._with_reader, how, arguments, limiter=self._read_limit
-            )
+            return await self._reading.ask(how, *arguments)
         except apsw.Error as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
 
-    def _with_reader(self, how: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-        reader = self._free.pop()  # the limiter grants as many as there are
+    def _commit(self, changes: Sequence[Change]) -> None:
         try:
-            return how(reader, *arguments)
-        finally:
-            self._free.append(reader)
+            self._writer.write(changes)
+        except (apsw.FullError, apsw.IOError):  # the latter where a quota is used up
+            self._checkpoints.finish()
+            self._writer.write(changes, only=True)
+        if self._checkpoints.due:
+            self._thread.soon(self._checkpoints.step, _nobody_waits)  # the commit is told first
 
     def _tidy(self, now_ms: int) -> None:
         db = self._db
         with db:
             db.execute("DELETE FROM sent WHERE time_ms < ?", (now_ms - self._send_ids_ms,))
             db.execute("DELETE FROM session WHERE used_ms < ?", (now_ms - self._idle_ms,))
-            doomed = db.execute("SELECT conversation FROM doomed LIMIT 1").get
-            if doomed is not None:
-                self._delete_messages(doomed)
+            gone = self._delete_messages()
+        self._writer.recent.drop(gone)
 
-    def _delete_messages(self, conversation: int) -> None:
+    def _delete_messages(self) -> list[int]:
+        """Some of what was said in conversations that are gone; returns those that had no more."""
         db = self._db
-        db.execute(
-            "DELETE FROM message WHERE id IN"
-            " (SELECT id FROM message WHERE conversation = ? LIMIT ?)",
-            (conversation, DOOMED_ROWS_MAX),
-        )
-        if db.changes() < DOOMED_ROWS_MAX:
-            db.execute("DELETE FROM doomed WHERE conversation = ?", (conversation,))
-            db.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
+        db.execute(_DELETE_DOOMED, (DOOMED_CHUNKS_MAX,))
+        empty = [row[0] for row in db.execute(_EMPTY_DOOMED, (DOOMED_MAX,))]
+        for table, column in (("doomed", "conversation"), ("conversation", "id")):
+            db.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(e,) for e in empty])  # noqa: S608
+        return empty
 
     def _close(self) -> None:
         for reader in self._readers:
             reader.close()
+        self._checkpoints.close()
+        self._db.set_busy_timeout(0)  # nor must a backup that is under way
         with suppress(apsw.Error):  # a full disk must not keep the process from ending
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._db.close()
+
+
+def _nobody_waits(_error: BaseException | None) -> None:
+    """The next commit tells what is wrong."""
+
+
+def _told(how: Callable[..., T], *arguments: Any) -> T:
+    """SQLite's errors as what the rules expect."""
+    try:
+        return how(*arguments)
+    except apsw.Error as error:
+        raise Unavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _open_writer(db: apsw.Connection, codec: Codec, path: Path) -> Writer:
+    try:
+        return Writer(db, codec)
+    except (apsw.Error, BoxError) as error:
+        raise OpenError(f"the journal of the database {path} can't be read: {error}") from error
 
 
 def _open_reader(path: Path) -> apsw.Connection:

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
+from struct import error as StructError  # noqa: N812
+from typing import TypeVar
 
 import apsw
 
 from chatd.security.boxes import OVERHEAD_BYTES, BoxError
 
-from .codec import SENDER_TAG_BYTES, Codec
+from .chunks import SENDER_BYTES, pack_senders
+from .codec import Codec
 from .findings import Report
+from .runs import Run, count
 from .tables import Row, Table, columns, foreign_words, fresh, pages, shape, tables
+
+T = TypeVar("T")
 
 SIZES_BYTES = {
     "name_hash": 32,
     "token_hash": 32,
     "public_tag": 16,
     "id_tag": 16,
-    "sender_tag": SENDER_TAG_BYTES,
 }
+TAGS_BYTES = {"senders": SENDER_BYTES}
+"""Columns that hold as many tags as they like."""
 
 KEY_SAMPLE_ROWS = 20
+
+_OVERLAP = "SELECT 1 FROM chunk WHERE conversation = ? AND first_seq > ? AND first_seq <= ? LIMIT 1"
+
+_ROWS_MISSING = (
+    "SELECT max(id) - min(id) + 1 <> count(*) OR max(id) <> (SELECT seq FROM sqlite_sequence"
+    " WHERE name = 'journal') FROM journal HAVING count(*)"
+)
+"""Rows go from the first on alone, and the last one stays as long as there is any."""
 
 Known = Callable[[str, str], None]
 """Takes where a text stands, such as `the name of account 3`, and the text."""
@@ -45,6 +61,8 @@ class Verifier:
             self._report.add("sqlite_sequence: holds other words than the names of tables")
         if not columns(own) <= columns(self._db):
             return
+        if self._db.execute(_ROWS_MISSING).get:
+            self._report.add("journal: rows are missing")
         for table in tables(own):
             verify = VERIFY[table.name]
             self._report.rows[table.name] = 0
@@ -59,8 +77,7 @@ class Verifier:
         for column in table.columns:
             value = row[column]
             if isinstance(value, bytes):
-                size = SIZES_BYTES.get(column)
-                if len(value) < OVERHEAD_BYTES if size is None else len(value) != size:
+                if not _size_fits(column, len(value)):
                     self._report.add(f"{place}: {column} has the wrong size")
             elif not (value is None or isinstance(value, int)):
                 self._report.add(f"{place}: {column} holds neither a number nor a blob")
@@ -73,16 +90,21 @@ class Verifier:
         return self._opened(place, what, lambda: self._codec.open(column, _blob(boxed), *row))
 
     def _opened(self, place: str, what: str, opening: Callable[[], str]) -> str | None:
-        self._report.boxes += 1
-        try:
-            text = opening()
-        except (BoxError, ValueError):
-            self._report.add(f"{place}: the box of its {what} does not open with this server key")
-            return None
-        self._known(f"the {what} of {place}", text)
+        text = self._unsealed(place, what, opening)
+        if text is not None:
+            self._known(f"the {what} of {place}", text)
         return text
 
-    def _fits(self, place: str, column: str, found: object, expected: bytes) -> None:
+    def _unsealed(self, place: str, what: str, opening: Callable[[], T]) -> T | None:
+        """What is in a box; None where it stays shut."""
+        self._report.boxes += 1
+        try:
+            return opening()
+        except (BoxError, ValueError, StructError):
+            self._report.add(f"{place}: the box of its {what} does not open with this server key")
+            return None
+
+    def _fits(self, place: str, column: str, found: object, expected: object) -> None:
         if found != expected:
             self._report.add(f"{place}: {column} does not fit what it stands for")
 
@@ -124,19 +146,48 @@ class Verifier:
             ).get
             self._fits(f"conversation {conversation}", "name_hash", found, pair)
 
-    def _message(self, row: Row, place: str) -> None:
-        conversation, boxed = row["conversation"], row["body_box"]
-        senders: list[int] = []
+    def _journal(self, row: Row, place: str) -> None:
+        id_ = row["id"]
+        entries = self._unsealed(
+            place, "texts", lambda: self._codec.open_entries(id_, _blob(row["box"]))
+        )
+        for _, run in entries or []:
+            self._texts(place, run)
+            if not (run.texts and 0 < run.commit <= id_):
+                self._report.add(f"{place}: holds what was committed at another time")
 
-        def opening() -> str:
-            where = conversation, row["seq"], row["time_ms"]
-            sender, text = self._codec.open_message(*where, _blob(boxed))
-            senders.append(sender)
-            return text
+    def _chunk(self, row: Row, place: str) -> None:
+        where = row["conversation"], row["first_seq"], row["last_seq"], row["messages"]
+        runs = self._unsealed(
+            place, "texts", lambda: self._codec.open_chunk(*where, _blob(row["body_box"]))
+        )
+        if runs is not None:
+            self._chunk_fits(row, place, runs)
+        if self._db.execute(_OVERLAP, where[:3]).get:
+            self._report.add(f"{place}: another one has some of the same seqs")
 
-        if self._opened(place, "text", opening) is not None:
-            tag = self._codec.sender_tag(conversation, senders[0])
-            self._fits(place, "sender_tag", row["sender_tag"], tag)
+    def _chunk_fits(self, row: Row, place: str, runs: list[Run]) -> None:
+        conversation = row["conversation"]
+        for run in runs:
+            self._texts(place, run)
+        seqs = [(run.seq, run.last_seq) for run in runs]
+        rising = all(one[1] < other[0] for one, other in pairwise(seqs))
+        if not (runs and rising and all(run.texts for run in runs)):
+            self._report.add(f"{place}: its messages are not in order")
+            return
+        for column, expected in (
+            ("first_seq", runs[0].seq),
+            ("last_seq", runs[-1].last_seq),
+            ("messages", count(runs)),
+            ("commit_last", max(run.commit for run in runs)),
+        ):
+            self._fits(place, column, row[column], expected)
+        senders = pack_senders(self._codec, conversation, runs)
+        self._fits(place, "senders", row["senders"], senders)
+
+    def _texts(self, place: str, run: Run) -> None:
+        for seq, text in enumerate(run.texts, run.seq):
+            self._known(f"the text with seq {seq} of {place}", text)
 
     def _sent(self, row: Row, place: str) -> None:
         account, time_ms, boxed = row["account"], row["time_ms"], row["sent_box"]
@@ -162,6 +213,12 @@ def key_fits(db: apsw.Connection, codec: Codec) -> bool:
     return not rows
 
 
+def _size_fits(column: str, size: int) -> bool:
+    if column in TAGS_BYTES:
+        return size > 0 and size % TAGS_BYTES[column] == 0
+    return size == SIZES_BYTES[column] if column in SIZES_BYTES else size >= OVERHEAD_BYTES
+
+
 def _blob(value: object) -> bytes:
     if not isinstance(value, bytes):
         raise BoxError("not a blob")
@@ -173,7 +230,8 @@ VERIFY: dict[str, Callable[[Verifier, Row, str], None]] = {
     "session": Verifier._session,
     "conversation": Verifier._conversation,
     "member": Verifier._member,
-    "message": Verifier._message,
+    "journal": Verifier._journal,
+    "chunk": Verifier._chunk,
     "sent": Verifier._sent,
     "ban": Verifier._numbers,
     "invite": Verifier._numbers,

@@ -12,64 +12,72 @@ from chatd.chat import changes as c
 from chatd.chat.model import RANK, Sent
 
 from .codec import Codec
+from .journal import Journal
+from .recent import Recent
 
 Row = tuple[str, tuple[Any, ...]]
 Rows = list[Row]
 
-_MESSAGE = (
-    "INSERT INTO message (conversation, seq, sender_tag, time_ms, body_box) VALUES (?, ?, ?, ?, ?)"
-)
 _SENT = "INSERT OR REPLACE INTO sent (account, id_tag, time_ms, sent_box) VALUES (?, ?, ?, ?)"
+
+
+# The places of members only ever grow; the highest stands where SQLite keeps its own such numbers.
+_PLACE = "SELECT seq FROM sqlite_sequence WHERE name = 'member'"
+_PLACE_SET = "UPDATE sqlite_sequence SET seq = ? WHERE name = 'member'"
 
 
 class Writer:
     """Writes changes through one connection."""
 
-    def __init__(self, db: apsw.Connection, codec: Codec) -> None:
+    def __init__(self, db: apsw.Connection, codec: Codec, recent: Recent | None = None) -> None:
         self._db = db
         self._codec = codec
-        self._place: int = db.execute("SELECT coalesce(max(place), 0) FROM member").get
-        self.latest: int = db.execute("SELECT coalesce(max(id), 0) FROM message").get
+        self.recent = Recent() if recent is None else recent
+        self._journal = Journal(db, codec, self.recent)
+        self._place: int = db.execute(_PLACE).get
+        self._gone: list[int] = []
 
-    def write(self, changes: Sequence[c.Change]) -> None:
-        """All changes in one transaction, synced. apsw.Error: it failed, and nothing is kept."""
+    @property
+    def latest(self) -> int:
+        """The number of the latest commit of messages."""
+        return self._journal.latest
+
+    def write(self, changes: Sequence[c.Change], only: bool = False) -> None:
+        """All changes in one transaction, synced. `only`: without moving earlier messages as well,
+        which takes room. apsw.Error: it failed, and nothing is kept."""
+        self._gone.clear()
         self._db.execute("BEGIN IMMEDIATE")
-        latest = self.latest
         try:
-            for kind, run in groupby(changes, type):
-                if kind is c.MessagePosted:
-                    latest = self._messages(list(run))  # type: ignore[arg-type]
-                else:
-                    self._others(kind, run)
+            posted = self._all(changes)
+            turn = self._journal.write(posted, only) if posted else None
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        self.latest = latest
+        if turn is not None:
+            self._journal.settle(turn)
+        self.recent.drop(self._gone)
 
-    def _messages(self, messages: list[c.MessagePosted]) -> int:
-        """Returns the id of the last."""
-        tag, seal = self._codec.sender_tag, self._codec.seal_message
-        self._db.executemany(
-            _MESSAGE,
-            [
-                (
-                    m.conversation,
-                    m.seq,
-                    tag(m.conversation, m.sender),
-                    m.time_ms,
-                    seal(m.conversation, m.seq, m.time_ms, m.sender, m.text),
-                )
-                for m in messages
-            ],
-        )
-        latest = self._db.last_insert_rowid()
-        if once := [self._sent(m) for m in messages if m.once is not None]:
+    def _all(self, changes: Sequence[c.Change]) -> list[c.MessagesPosted]:
+        """Everything but the messages themselves, which it returns."""
+        posted: list[c.MessagesPosted] = []
+        place = self._place
+        for kind, run in groupby(changes, type):
+            if kind is c.MessagesPosted:
+                posted += self._ids_kept(list(run))  # type: ignore[arg-type]
+            else:
+                self._others(kind, run)
+        if self._place != place:
+            self._db.execute(_PLACE_SET, (self._place,))
+        return posted
+
+    def _ids_kept(self, posted: list[c.MessagesPosted]) -> list[c.MessagesPosted]:
+        if once := [self._sent(m) for m in posted if m.once is not None]:
             self._db.executemany(_SENT, once)
-        return latest
+        return posted
 
-    def _sent(self, m: c.MessagePosted) -> tuple[Any, ...]:
+    def _sent(self, m: c.MessagesPosted) -> tuple[Any, ...]:
         assert m.once is not None
         client_id, digest = m.once
         box = self._codec.seal_sent(
@@ -159,6 +167,7 @@ class Writer:
         return [row]
 
     def _room_gone(self, m: c.RoomGone) -> Rows:
+        self._gone.append(m.room)
         return [
             _delete("ban", room=m.room),
             _delete("invite", room=m.room),

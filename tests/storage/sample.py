@@ -13,8 +13,9 @@ from chatd.chat import changes as c
 from chatd.security.keys import ServerKey
 from chatd.storage.check import check
 from chatd.storage.codec import Codec
+from chatd.storage.database import open_database
 from chatd.storage.findings import Report
-from chatd.storage.sqlite import open_database
+from chatd.storage.journal import replay
 from chatd.storage.writes import Writer
 
 USERS = {1: "anastasia", 2: "bartholomew", 3: "al", 4: "christopher"}
@@ -39,14 +40,21 @@ CHANGES: list[c.Change] = [
     c.InviteSet(ROOM, 3, 1),
     c.BlockSet(1, 3, on=True),
     *(
-        c.MessagePosted(
-            ROOM if n % 2 else DIRECT, n, 2_000 + n, 1 + n % 2, text, (f"client-id-{n}", bytes(16))
+        c.MessagesPosted(
+            ROOM if n % 2 else DIRECT,
+            n,
+            2_000 + n,
+            1 + n % 2,
+            [text],
+            (f"client-id-{n}", bytes(16)),
         )
         for n, text in enumerate(TEXTS, 1)
     ),
     c.SeenSet(ROOM, 2, 4),
     c.AccountErased(4),
 ]
+EARLIER = len(CHANGES) - 12
+"""What comes after is still in the journal: the last 10 messages."""
 
 
 @dataclass
@@ -63,13 +71,16 @@ class Sample:
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """A writer, as the running server has one."""
-        with closing(open_database(self.database)) as db:
-            yield Writer(db, Codec(self.key))
+        codec = Codec(self.key)
+        with closing(open_database(self.database, codec)) as db:
+            yield Writer(db, codec)
 
     def write(self, *changes: c.Change) -> None:
-        """As one transaction."""
-        with self.writing() as writer:
-            writer.write(changes)
+        """As one transaction. What was in the journal goes into chunks before."""
+        codec = Codec(self.key)
+        with closing(open_database(self.database, codec)) as db:
+            replay(db, codec)
+            Writer(db, codec).write(changes)
 
     def execute(self, sql: str, *bindings: apsw.SQLiteValue) -> None:
         """As somebody does who meddles with the file."""
@@ -81,6 +92,17 @@ class Sample:
         """What a query finds."""
         with closing(apsw.Connection(str(database or self.database))) as db:
             return list(db.execute(sql))
+
+    def seqs(self, database: Path | None = None) -> list[int]:
+        """Of all messages, of whatever conversation, in chunks and in the journal."""
+        codec = Codec(self.key)
+        chunk = "conversation, first_seq, last_seq, messages, body_box"
+        with closing(apsw.Connection(str(database or self.database))) as db:
+            rows = list(db.execute(f"SELECT {chunk} FROM chunk"))
+            runs = [run for row in rows for run in codec.open_chunk(*row)]
+            for row in list(db.execute("SELECT id, box FROM journal")):
+                runs += [run for _, run in codec.open_entries(*row)]
+        return sorted(seq for run in runs for seq in range(run.seq, run.last_seq + 1))
 
     def check(self) -> Report:
         """What `chatd check` finds."""
@@ -100,6 +122,7 @@ def make(folder: Path) -> Sample:
     """A new sample in a new folder."""
     folder.mkdir(mode=0o700)
     sample = Sample(folder)
-    sample.write(*CHANGES)
+    sample.write(*CHANGES[:EARLIER])
+    sample.write(*CHANGES[EARLIER:])
     sample.database.chmod(0o600)
     return sample

@@ -16,12 +16,13 @@ from chatd.chat import changes as c
 from chatd.security.keys import ServerKey
 from chatd.storage import backup as module
 from chatd.storage.backup import SEQS_SKIPPED, CopyError, backup, restore
-from chatd.storage.sqlite import SCHEMA_VERSION, SqliteStore
+from chatd.storage.database import SCHEMA_VERSION
+from chatd.storage.sqlite import SqliteStore
 
 from .sample import DIRECT, OTHER_ROOM, ROOM, TEXTS, USERS, Sample, make
 
 NOW = datetime(2026, 11, 21, 4, 5, 6, 789, UTC)
-LATER = c.MessagePosted(DIRECT, 99, 9_000, 1, "posted after the copy was made")
+LATER = c.MessagesPosted(DIRECT, 99, 9_000, 1, ["posted after the copy was made"])
 
 
 @pytest.fixture
@@ -32,10 +33,6 @@ def sample(tmp_path: Path) -> Sample:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "copy"
-
-
-def seqs(sample: Sample, database: Path | None = None) -> list[object]:
-    return [seq for (seq,) in sample.rows("SELECT seq FROM message ORDER BY seq", database)]
 
 
 def names(folder: Path) -> set[str]:
@@ -59,7 +56,7 @@ def test_a_copy_is_whole_closed_to_others_and_a_single_file(sample: Sample, file
     backup(sample.database, file)
     assert file.stat().st_mode & 0o7777 == 0o600
     assert names(file.parent) == {"data", "copy"}
-    assert seqs(sample, file) == seqs(sample)
+    assert sample.seqs(file) == sample.seqs()
     with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
@@ -68,7 +65,7 @@ def test_a_copy_holds_what_is_still_in_the_log(sample: Sample, file: Path) -> No
     with sample.writing() as writer:
         writer.write([LATER])
         backup(sample.database, file)
-    assert seqs(sample, file)[-1] == 99
+    assert sample.seqs(file)[-1] == 99
 
 
 def test_the_key_is_not_in_a_copy(sample: Sample, file: Path) -> None:
@@ -83,7 +80,7 @@ def test_a_copy_is_one_moment_of_a_busy_server(sample: Sample, file: Path) -> No
     def post() -> None:
         with sample.writing() as writer:
             for seq in range(1_000, 100_000):
-                pair = [c.MessagePosted(conv, seq, seq, 1, "x" * 200) for conv in (ROOM, DIRECT)]
+                pair = [c.MessagesPosted(conv, seq, seq, 1, ["x" * 200]) for conv in (ROOM, DIRECT)]
                 writer.write(pair)
                 go.set()
                 if stop.is_set():
@@ -96,7 +93,7 @@ def test_a_copy_is_one_moment_of_a_busy_server(sample: Sample, file: Path) -> No
         for number in range(5):
             copy = file.with_name(f"copy{number}")
             backup(sample.database, copy)
-            new = sorted(seq for seq in seqs(sample, copy) if isinstance(seq, int) and seq >= 1_000)
+            new = [seq for seq in sample.seqs(copy) if seq >= 1_000]
             assert new
             assert new[::2] == new[1::2] == list(range(1_000, 1_000 + len(new) // 2))
     finally:
@@ -166,8 +163,8 @@ def test_a_copy_takes_the_place_of_what_was_there(sample: Sample, file: Path) ->
     kept = restore(sample.database, file, sample.key, NOW)
     assert kept == sample.folder / "chatd.db.before-20261121T040506.000789Z"
     assert names(sample.folder) == {"chatd.db", kept.name}
-    assert seqs(sample) == list(range(1, len(TEXTS) + 1))
-    assert seqs(sample, kept)[-1] == 99
+    assert sample.seqs() == list(range(1, len(TEXTS) + 1))
+    assert sample.seqs(kept)[-1] == 99
     assert {p.stat().st_mode & 0o7777 for p in sample.folder.iterdir()} == {0o600}
     assert sample.check().findings == []
     assert file.exists()
@@ -184,8 +181,8 @@ def test_what_was_in_the_log_of_a_killed_server_is_kept(sample: Sample, file: Pa
     kept = restore(killed.database, file, killed.key)
     assert kept is not None
     assert names(killed.folder) == {"chatd.db", kept.name}
-    assert seqs(killed, kept)[-1] == 99
-    assert 99 not in seqs(killed)
+    assert killed.seqs(kept)[-1] == 99
+    assert 99 not in killed.seqs()
 
 
 def test_a_damaged_database_is_kept_with_its_log(sample: Sample, file: Path) -> None:
@@ -256,9 +253,9 @@ def test_a_cut_copy_is_refused(sample: Sample, file: Path) -> None:
 def test_a_copy_that_was_meddled_with_is_refused(sample: Sample, file: Path) -> None:
     backup(sample.database, file)
     with closing(sqlite3.connect(file)) as db:
-        db.execute("UPDATE message SET body_box = (SELECT body_box FROM message WHERE id = 2)")
+        db.execute("UPDATE chunk SET body_box = (SELECT body_box FROM chunk WHERE id = 2)")
         db.commit()
-    assert "message 1: the box of its text does not open" in refusal(sample, file)
+    assert "chunk 1: the box of its texts does not open" in refusal(sample, file)
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all " * 500])

@@ -12,8 +12,8 @@ import pytest
 from chatd.chat import changes as c
 from chatd.security.keys import ServerKey
 from chatd.storage.codec import Codec
+from chatd.storage.database import SCHEMA_VERSION, OpenError, open_database
 from chatd.storage.findings import FINDINGS_MAX, Report
-from chatd.storage.sqlite import SCHEMA_VERSION, OpenError, open_database
 from chatd.storage.tables import fresh, pages, tables
 from chatd.storage.verify import SIZES_BYTES, VERIFY, key_fits
 
@@ -28,13 +28,15 @@ def sample(tmp_path: Path) -> Sample:
 def test_a_sound_database_has_no_findings(sample: Sample) -> None:
     report = sample.check()
     assert report.findings == []
-    assert report.rows["message"] == len(TEXTS)
+    assert report.rows["chunk"] == report.rows["conversation"] - 2
+    assert report.rows["journal"] == 1
     assert report.rows.keys() == VERIFY.keys()
     assert all(report.rows[table] for table in VERIFY if table != "doomed")
-    # 4 names and secrets less 1 erased, 1 session, 2 rooms and a topic, 3 labels, an invitation,
-    # and each message with its id; all of them are taken into account one way or the other.
-    assert report.boxes == 6 + 2 + 3 + 3 + 2 * len(TEXTS)
-    assert report.texts + report.texts_untold == report.boxes
+    # 4 names and secrets less 1 erased, 1 session, 2 rooms and a topic, 3 labels, and each id; then
+    # the messages. All of them are taken into account one way or the other.
+    boxes = 6 + 2 + 3 + 3 + len(TEXTS)
+    assert report.boxes == boxes + 2 + 1
+    assert report.texts + report.texts_untold == boxes + len(TEXTS)
     assert report.texts_untold < 10
 
 
@@ -57,10 +59,11 @@ def test_what_was_not_checkpointed_is_looked_at_too(sample: Sample, tmp_path: Pa
     copied = Sample(tmp_path / "copy", sample.key)
     copied.folder.mkdir(mode=0o700)
     with sample.writing() as writer:
-        writer.write([c.MessagePosted(DIRECT, 99, 9_000, 1, "the very last of the words")])
+        writer.write([c.MessagesPosted(DIRECT, 99, 9_000, 1, ["the very last of the words"])])
         for file in sample.folder.iterdir():
             (copied.folder / file.name).write_bytes(file.read_bytes())
-    assert copied.check().rows["message"] == len(TEXTS) + 1
+    assert copied.seqs()[-1] == 99
+    assert copied.check().rows["journal"] == 2
     assert copied.check().findings == []
 
 
@@ -73,7 +76,7 @@ def test_another_key_opens_nothing(sample: Sample) -> None:
 
 
 def test_which_key_a_database_was_written_with(sample: Sample) -> None:
-    with closing(open_database(sample.database)) as db:
+    with closing(open_database(sample.database, Codec(sample.key))) as db:
         assert key_fits(db, Codec(sample.key))
         assert not key_fits(db, Codec(ServerKey.generate()))
         db.execute("UPDATE account SET name_box = zeroblob(40) WHERE id = 1")
@@ -98,7 +101,8 @@ BOXES = [
     ("conversation", "name_box", "conversation 1", "name"),
     ("conversation", "topic_box", "conversation 1", "topic"),
     ("member", "label_box", "member (conversation 2, account 1)", "label"),
-    ("message", "body_box", "message 1", "text"),
+    ("journal", "box", "journal 2", "texts"),
+    ("chunk", "body_box", "chunk 1", "texts"),
     ("sent", "sent_box", "sent (account 1)", "id"),
 ]
 
@@ -124,7 +128,9 @@ def test_a_box_from_another_row_is_found(
 
 
 def test_the_table_of_boxes_is_complete() -> None:
-    boxes = {(t.name, column) for t in tables(fresh()) for column in t.columns if "_box" in column}
+    boxes = {
+        (t.name, column) for t in tables(fresh()) for column in t.columns if column.endswith("box")
+    }
     assert boxes == {(table, column) for table, column, _, _ in BOXES}
 
 
@@ -136,7 +142,7 @@ def test_the_table_of_boxes_is_complete() -> None:
         ("conversation", "name_hash", "conversation 1"),
         ("conversation", "name_hash", "conversation 2"),
         ("conversation", "name_hash", "conversation 3"),
-        ("message", "sender_tag", "message 1"),
+        ("chunk", "senders", "chunk 1"),
     ],
 )
 def test_a_hash_that_fits_nothing_is_found(
@@ -244,7 +250,7 @@ def test_findings_have_a_bound() -> None:
 
 def test_pages_hold_all_rows_once(sample: Sample) -> None:
     more = [
-        c.MessagePosted(DIRECT, n, 9_000, 1, "x", (f"{n}", bytes(16))) for n in range(100, 1_800)
+        c.MessagesPosted(DIRECT, n, 9_000, 1, ["x"], (f"{n}", bytes(16))) for n in range(100, 1_800)
     ]
     sample.write(*more)
     for table in tables(fresh()):

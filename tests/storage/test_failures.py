@@ -15,11 +15,14 @@ from chatd.chat.ports import Unavailable
 from chatd.security.boxes import BoxError
 from chatd.security.keys import ServerKey
 from chatd.storage.codec import Codec
+from chatd.storage.database import OpenError, open_database
+from chatd.storage.journal import replay
 from chatd.storage.reads import Reader
-from chatd.storage.sqlite import OpenError, open_database
+from chatd.storage.recent import Recent
+from chatd.storage.sqlite import SqliteStore
 from chatd.storage.tables import tables
 from chatd.storage.writes import Writer
-from tests.storage.test_sqlite import ANN, BEN, IN_OPS, KEY, OPS, SESSION, opened, posted
+from tests.storage.test_sqlite import ANN, BEN, IN_OPS, KEY, OPS, SESSION, opened, posted, settle
 
 
 async def test_a_commit_keeps_all_or_nothing(tmp_path: Path) -> None:
@@ -57,21 +60,22 @@ async def test_a_disk_that_takes_no_more_is_unavailable_and_then_recovers(tmp_pa
 
 
 def test_a_full_database_keeps_nothing_of_a_batch(tmp_path: Path) -> None:
-    with closing(open_database(tmp_path / "chatd.db")) as db:
+    with closing(open_database(tmp_path / "chatd.db", Codec(KEY))) as db:
         writer = Writer(db, Codec(KEY))
         writer.write(IN_OPS)
         db.pragma("max_page_count", db.pragma("page_count"))
         with pytest.raises(apsw.FullError):
             writer.write([posted(seq, "x" * 30_000) for seq in range(1, 20)])
         assert not db.in_transaction
-        assert Reader(db, Codec(KEY)).history(OPS, 0, 99, 99) == []
+        assert Reader(db, Codec(KEY), writer.recent).history(OPS, 0, 99, 99) == []
 
 
 async def test_another_key_opens_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, *IN_OPS, posted(1, "hello")):
         pass
+    settle(tmp_path)
     with closing(apsw.Connection(str(tmp_path / "chatd.db"))) as db:
-        reader = Reader(db, Codec(ServerKey(bytes(32))))
+        reader = Reader(db, Codec(ServerKey(bytes(32))), Recent())
         assert reader.account_named("annabel") is None
         with pytest.raises(BoxError):
             reader.history(OPS, 0, 9, 9)
@@ -80,14 +84,14 @@ async def test_another_key_opens_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "chatd.db").write_bytes(b"this is no database, but it is long enough " * 100)
     with pytest.raises(OpenError, match=r"chatd\.db cannot be opened"):
-        open_database(tmp_path / "chatd.db")
+        open_database(tmp_path / "chatd.db", Codec(KEY))
 
 
 def test_a_database_of_a_newer_server_is_refused(tmp_path: Path) -> None:
-    with closing(open_database(tmp_path / "chatd.db")) as db:
+    with closing(open_database(tmp_path / "chatd.db", Codec(KEY))) as db:
         db.pragma("user_version", 1_000)
     with pytest.raises(OpenError, match="newer chatd"):
-        open_database(tmp_path / "chatd.db")
+        open_database(tmp_path / "chatd.db", Codec(KEY))
 
 
 SECRETS: list[c.Change] = [
@@ -95,10 +99,10 @@ SECRETS: list[c.Change] = [
     SESSION,
     c.DirectMade(11, ANN, "annabel", BEN, "benedict"),
     c.InviteSet(OPS, BEN, ANN),
-    c.MessagePosted(
-        OPS, 1, 2_001, ANN, "a text to hide", ("client-id-to-hide", b"digest to hide!!")
+    c.MessagesPosted(
+        OPS, 1, 2_001, ANN, ["a text to hide"], ("client-id-to-hide", b"digest to hide!!")
     ),
-    c.MessagePosted(11, 1, 2_002, BEN, "another text", None),
+    c.MessagesPosted(11, 1, 2_002, BEN, ["another text"], None),
 ]
 HIDDEN = ["annabel", "benedict", "#operations", "publicident", "192.0.2.99", "$argon2id"]
 HIDDEN += ["topic to hide", "text to hide", "another text", "client-id-to-hide", "digest to hide"]
@@ -121,7 +125,7 @@ async def test_nothing_stands_in_the_clear_in_any_file(tmp_path: Path) -> None:
 
 
 def test_columns_hold_numbers_and_blobs_only(tmp_path: Path) -> None:
-    with closing(open_database(tmp_path / "chatd.db")) as db:
+    with closing(open_database(tmp_path / "chatd.db", Codec(KEY))) as db:
         Writer(db, Codec(KEY)).write([*IN_OPS, *SECRETS])
         for table in tables(db):
             for row in db.execute(f"SELECT * FROM {table.name}"):
@@ -132,7 +136,7 @@ SWAPS = {
     "account": ("name_box", "secret_box"),
     "session": ("public_box", "address_box"),
     "conversation": ("name_box", "topic_box"),
-    "message": ("body_box",),
+    "chunk": ("body_box",),
     "sent": ("sent_box",),
     "member": ("label_box",),
 }
@@ -140,7 +144,7 @@ SWAPS = {
 
 def read_all(db: apsw.Connection) -> None:
     """Open every box there is."""
-    reader = Reader(db, Codec(KEY))
+    reader = Reader(db, Codec(KEY), Recent())
     for account in (ANN, BEN):
         reader.account(account)
         reader.sessions(account, 0, 10)
@@ -159,11 +163,12 @@ def test_boxes_do_not_open_in_another_row(tmp_path: Path, table: str, column: st
         c.RoomMade(OPS + 50, "#twin", 1),
         c.RoomSet(OPS + 50, "other topic", private=False, history=True, level=0),
         c.SessionMade(6, "otherident", BEN, 0, b"o" * 32, "198.51.100.1", 1_006),
-        c.MessagePosted(OPS + 50, 1, 2_003, BEN, "elsewhere", ("id", b"d" * 16)),
+        c.MessagesPosted(OPS + 50, 1, 2_003, BEN, ["elsewhere"], ("id", b"d" * 16)),
         c.InviteSet(OPS + 50, ANN, BEN),
     ]
-    with closing(open_database(tmp_path / "chatd.db")) as db:
+    with closing(open_database(tmp_path / "chatd.db", Codec(KEY))) as db:
         Writer(db, Codec(KEY)).write([*IN_OPS, *SECRETS, *twice])
+        replay(db, Codec(KEY))
         read_all(db)
         rows = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
         boxes = [box for (box,) in db.execute(f"{rows} ORDER BY {column}")]
@@ -175,13 +180,24 @@ def test_boxes_do_not_open_in_another_row(tmp_path: Path, table: str, column: st
             read_all(db)
 
 
-def test_a_message_does_not_open_under_another_seq_or_time(tmp_path: Path) -> None:
-    with closing(open_database(tmp_path / "chatd.db")) as db:
+def test_a_chunk_does_not_open_under_other_seqs(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "chatd.db", Codec(KEY))) as db:
         Writer(db, Codec(KEY)).write([*IN_OPS, posted(1, "one")])
-        reader = Reader(db, Codec(KEY))
-        for column in ("seq", "time_ms"):
-            db.execute(f"UPDATE message SET {column} = {column} + 1")
+        replay(db, Codec(KEY))
+        reader = Reader(db, Codec(KEY), Recent())
+        for column in ("first_seq", "last_seq", "messages"):
+            db.execute(f"UPDATE chunk SET {column} = {column} + 1")
             with pytest.raises(BoxError):
                 reader.history(OPS, 0, 99, 99)
-            db.execute(f"UPDATE message SET {column} = {column} - 1")
+            db.execute(f"UPDATE chunk SET {column} = {column} - 1")
         assert [m.text for m in reader.history(OPS, 0, 99, 99)] == ["one"]
+
+
+def test_a_journal_that_was_meddled_with_is_refused(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "chatd.db", Codec(KEY))) as db:
+        writer = Writer(db, Codec(KEY))
+        writer.write([*IN_OPS, posted(1, "one")])
+        writer.write([posted(2, "two")])
+        db.execute("UPDATE journal SET box = (SELECT box FROM journal WHERE id = 1)")
+    with pytest.raises(OpenError, match=r"the journal of the database .* can't be read"):
+        SqliteStore(tmp_path / "chatd.db", KEY)

@@ -11,22 +11,24 @@ import pytest
 from chatd.chat import changes as c
 from chatd.chat.model import ERASED, Sent
 from chatd.chat.ports import StoredMessage, StoredUnread
-from chatd.storage.sqlite import SCHEMA_VERSION, SqliteStore, open_database
+from chatd.storage.codec import Codec
+from chatd.storage.database import SCHEMA_VERSION, open_database
+from chatd.storage.sqlite import SqliteStore
 from chatd.storage.tables import fresh, shape
-from tests.storage.version_1 import DUMP, KEY, TOKEN_HASH
+from tests.storage.frozen import KEY, TOKEN_HASH, dump
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A database as the first version left it."""
+@pytest.fixture(params=range(1, SCHEMA_VERSION + 1))
+def old(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A database as some version left it."""
     path = tmp_path / "chatd.db"
     with closing(apsw.Connection(str(path))) as db:
-        db.execute(DUMP.read_text())
+        db.execute(dump(request.param).read_text())
     return path
 
 
 def test_it_has_the_current_schema_once_it_is_opened(old: Path) -> None:
-    with closing(open_database(old)) as db, closing(fresh()) as new:
+    with closing(open_database(old, Codec(KEY))) as db, closing(fresh()) as new:
         assert db.pragma("user_version") == SCHEMA_VERSION
         assert shape(db) == shape(new)
         assert db.pragma("integrity_check") == "ok"
@@ -52,7 +54,7 @@ async def test_everything_is_still_there(old: Path) -> None:
         assert await store.names([3]) == {}
         assert store.highest.conversation == 3
         await store.tidy(3_000)
-        await store.commit([c.MessagePosted(1, 22, 3_000, 3, "from who is gone")])
+        await store.commit([c.MessagesPosted(1, 22, 3_000, 3, ["from who is gone"])])
         assert [m.sender for m in await store.history(1, 21, 99, 9)] == [ERASED]
     finally:
         await store.aclose()

@@ -24,7 +24,7 @@ CLEAR = [
     ("anastasia", "the name of account 1"),
     ("gardeners", "the name of conversation 1"),
     ("about the roses", "the topic of conversation 1"),
-    (TEXTS[7], "the text of message 8"),
+    (TEXTS[7], "the text with seq 8 of chunk 2"),
     ("client-id-9", "the id of sent (account 2)"),
     ("192.0.2.77", "the address of session 1"),
     (SECRET, "the secret of account 1"),
@@ -63,7 +63,7 @@ def test_a_text_across_the_edge_of_what_is_read_at_once_is_found_once(
     start = CHUNK_BYTES - before
     (sample.folder / "big").write_bytes(b"\0" * start + TEXTS[0].encode() + b"\0" * CHUNK_BYTES)
     assert findings(sample) == [
-        f"big, byte {start}: the text of message 1 stands there in the clear"
+        f"big, byte {start}: the text with seq 1 of chunk 1 stands there in the clear"
     ]
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+
+import pytest
 
 from chatd.chat import changes as c
 from chatd.chat.model import ERASED, Sent
 from chatd.chat.ports import StoredMessage, StoredRoom, StoredUnread
 from chatd.security.keys import ServerKey
+from chatd.storage import sqlite
+from chatd.storage.codec import Codec
+from chatd.storage.database import open_database
+from chatd.storage.journal import replay
 from chatd.storage.sqlite import SqliteStore
 
 KEY = ServerKey(bytes(range(32)))
@@ -29,8 +35,15 @@ IN_OPS: list[c.Change] = [
 SESSION = c.SessionMade(5, "publicident", ANN, 0, TOKEN_HASH, "192.0.2.99", 1_005)
 
 
-def posted(seq: int, text: str, sender: int = ANN, conversation: int = OPS) -> c.MessagePosted:
-    return c.MessagePosted(conversation, seq, 2_000 + seq, sender, text)
+def posted(seq: int, text: str, sender: int = ANN, conversation: int = OPS) -> c.MessagesPosted:
+    return c.MessagesPosted(conversation, seq, 2_000 + seq, sender, [text])
+
+
+def settle(folder: Path) -> None:
+    """Put all messages into chunks."""
+    codec = Codec(KEY)
+    with closing(open_database(folder / "chatd.db", codec)) as db:
+        replay(db, codec)
 
 
 @asynccontextmanager
@@ -192,7 +205,7 @@ async def test_invites_and_blocks(tmp_path: Path) -> None:
 
 
 async def test_send_ids(tmp_path: Path) -> None:
-    message = c.MessagePosted(OPS, 3, 2_003, ANN, "once", ("client id", b"d" * 16))
+    message = c.MessagesPosted(OPS, 3, 2_003, ANN, ["once"], ("client id", b"d" * 16))
     async with opened(tmp_path, *IN_OPS, message) as store:
         sent = Sent(OPS, b"d" * 16, 3, 2_003)
         assert await store.sent(ANN, "client id") == sent
@@ -212,7 +225,7 @@ async def test_an_erased_account_leaves_what_it_wrote_and_its_name_taken(tmp_pat
         SESSION,
         c.BlockSet(ANN, BEN, on=True),
         c.BlockSet(BEN, ANN, on=True),
-        c.MessagePosted(OPS, 1, 2_001, ANN, "mine", ("client id", b"d" * 16)),
+        c.MessagesPosted(OPS, 1, 2_001, ANN, ["mine"], ("client id", b"d" * 16)),
         posted(1, "note to myself", ANN, 12),
         posted(1, "dear ben", ANN, DIRECT),
     ]
@@ -231,11 +244,15 @@ async def test_an_erased_account_leaves_what_it_wrote_and_its_name_taken(tmp_pat
 
 
 async def test_a_room_that_is_gone_is_deleted_bit_by_bit_and_its_id_never_used_again(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = [posted(seq, "text") for seq in range(1, 2_101)]
+    monkeypatch.setattr(sqlite, "DOOMED_CHUNKS_MAX", 2)
+    said = [posted(seq, "text") for seq in range(1, 400)]
     gone: list[c.Change] = [c.MemberLeft(OPS, ANN), c.MemberLeft(OPS, BEN), c.RoomGone(OPS)]
-    async with opened(tmp_path, *IN_OPS, *said) as store:
+    async with opened(tmp_path, *IN_OPS, *said):
+        pass
+    settle(tmp_path)
+    async with opened(tmp_path, posted(400, "not in a chunk yet")) as store:
         await store.commit(gone)
         assert await store.room_named("#operations") is None
         await store.commit([c.RoomMade(OPS + 1, "#operations", 1)])
@@ -261,7 +278,7 @@ async def test_sessions_that_were_idle_too_long_are_thrown_away(tmp_path: Path) 
 
 
 async def test_what_comes_after_a_login_is_heard_live_and_not_announced(tmp_path: Path) -> None:
-    first, second = (c.MessagePosted(OPS, seq, 2_000 + seq, ANN, "news", None) for seq in (1, 2))
+    first, second = (c.MessagesPosted(OPS, seq, 2_000 + seq, ANN, ["news"], None) for seq in (1, 2))
     async with opened(tmp_path, *IN_OPS, first) as store:
         at_login = store.latest
         await store.commit([second])

@@ -1,8 +1,8 @@
-"""Writes version_1.sql: a database of schema version 1, as every later version must open it.
+"""Writes version_N.sql: a database of the current schema version, as all later ones must open it.
 
-    python -m tests.storage.version_1
+    python -m tests.storage.frozen
 
-It was run once, when the schema had version 1, and is not to be run again.
+It is run once for each version; what it has written is never changed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import apsw
 from chatd.chat import changes as c
 from chatd.security.keys import ServerKey
 from chatd.storage.codec import Codec
-from chatd.storage.sqlite import SCHEMA_VERSION, open_database
+from chatd.storage.database import SCHEMA_VERSION, open_database
+from chatd.storage.journal import replay
 from chatd.storage.writes import Writer
 
-DUMP = Path(__file__).with_name("version_1.sql")
 KEY = ServerKey(bytes(range(100, 132)))
 TOKEN_HASH = bytes(range(32))
 
@@ -38,29 +38,39 @@ CHANGES: list[c.Change] = [
     c.InviteSet(1, 3, 1),
     c.BlockSet(1, 3, on=True),
     c.DirectMade(2, 1, "annabel", 2, "benedict"),
-    c.MessagePosted(1, 21, 2_001, 1, "a text", ("client id", b"digest of text.."[:16])),
-    c.MessagePosted(2, 1, 2_002, 2, "dear annabel", None),
+    c.MessagesPosted(1, 21, 2_001, 1, ["a text"], ("client id", b"digest of text.."[:16])),
+    c.MessagesPosted(2, 1, 2_002, 2, ["dear annabel"], None),
     c.SeenSet(1, 1, 21),
     c.RoomMade(3, "#gone", 1_002),
-    c.MessagePosted(3, 1, 2_003, 1, "soon gone", None),
+    c.MessagesPosted(3, 1, 2_003, 1, ["soon gone"], None),
     c.RoomGone(3),
     c.AccountErased(3),
 ]
+LATER = 6
+"""So many come when the messages before have left the journal."""
+
+
+def dump(version: int) -> Path:
+    """Where the database of a version is."""
+    return Path(__file__).with_name(f"version_{version}.sql")
 
 
 def main() -> None:
-    assert SCHEMA_VERSION == 1, "version_1.sql is frozen"
+    codec = Codec(KEY)
     with (
         TemporaryDirectory() as folder,
-        closing(open_database(Path(folder) / "chatd.db")) as db,
+        closing(open_database(Path(folder) / "chatd.db", codec)) as db,
+        dump(SCHEMA_VERSION).open("x") as file,
     ):
-        Writer(db, Codec(KEY)).write(CHANGES)
-        DUMP.write_text("\n".join(statements(db)) + "\n")
+        Writer(db, codec).write(CHANGES[:-LATER])
+        replay(db, codec)
+        Writer(db, codec).write(CHANGES[-LATER:])
+        file.write("\n".join(statements(db)) + "\n")
 
 
 def statements(db: apsw.Connection) -> Iterator[str]:
     """What makes the same database again."""
-    yield "PRAGMA user_version = 1;"
+    yield f"PRAGMA user_version = {SCHEMA_VERSION};"
     schema = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
     for (sql,) in db.execute(schema):
         yield f"{sql};"

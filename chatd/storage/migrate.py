@@ -1,0 +1,70 @@
+"""What brings an older database up to date. Migrations are only ever added, never changed: each
+says itself what the schema was like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+from struct import Struct
+
+import apsw
+
+from chatd.security.boxes import BoxError
+
+from .chunks import CHUNK_MESSAGES, insert_chunks
+from .codec import Codec
+from .runs import Run
+
+Migration = Callable[[apsw.Connection, Codec], None]
+Old = tuple[int, int, int, int, bytes]
+"""A row of `message`: id, conversation, seq, time_ms and body_box."""
+
+_ID = Struct(">Q")
+_MESSAGE = Struct(">QQQ")
+
+_SCHEMA_2 = """
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        box BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE chunk (
+        id INTEGER PRIMARY KEY,
+        conversation INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL,
+        messages INTEGER NOT NULL,
+        commit_last INTEGER NOT NULL,
+        senders BLOB NOT NULL,
+        body_box BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX chunk_by_seq ON chunk (conversation, first_seq);
+    INSERT INTO sqlite_sequence SELECT 'member', coalesce(max(place), 0) FROM member;
+"""
+
+
+def _from_1_to_2(db: apsw.Connection, codec: Codec) -> None:
+    """Messages, a row each until now, go into chunks."""
+    db.execute(_SCHEMA_2)
+    rows: Iterator[Old] = db.execute(
+        "SELECT id, conversation, seq, time_ms, body_box FROM message ORDER BY conversation, seq"
+    )
+    for conversation, messages in groupby(rows, itemgetter(1)):
+        while runs := [_run(codec, row) for row in islice(messages, CHUNK_MESSAGES)]:
+            insert_chunks(db, codec, {conversation: runs})
+    db.execute("DROP TABLE message")
+
+
+def _run(codec: Codec, row: Old) -> Run:
+    id_, conversation, seq, time_ms, boxed = row
+    try:
+        plain = codec.conversation_box(conversation).open(
+            boxed, _MESSAGE.pack(conversation, seq, time_ms)
+        )
+    except BoxError as error:
+        raise BoxError(f"message {id_}: {error}") from error
+    return Run(seq, 0, time_ms, _ID.unpack_from(plain)[0], [plain[_ID.size :].decode()])
+
+
+MIGRATIONS: list[Migration] = [_from_1_to_2]
+"""From each version to the next."""
