@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from chatd.protocol.fields import RoleWord
 
 
-@dataclass(slots=True, eq=False)
-class MessagePosted:
-    """A message. `once`: the sender's SEND id, with the digest of the text."""
+class MessagesPosted(msgspec.Struct, gc=False):
+    """A run of messages: one sender's to one conversation, at one time; seqs from `seq` on, one
+    for each text. `once`: the sender's SEND id, with the digest of the only text."""
 
     conversation: int
     seq: int
     time_ms: int
     sender: int
-    text: str = field(repr=False)
+    texts: list[str]
     once: tuple[str, bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"MessagesPosted({self.conversation}, {self.seq}, …)"
 
 
 @dataclass(slots=True, frozen=True)
@@ -166,7 +171,7 @@ class BlockSet:
 
 
 Change = (
-    MessagePosted
+    MessagesPosted
     | AccountMade
     | SecretSet
     | AccountErased

@@ -18,6 +18,7 @@ from .hub import Hub
 from .ledger import Ledger
 from .model import Account, Conversation, Direct, Room, Sent
 from .ports import Archive, Client, Passwords, Unavailable
+from .routes import Epoch
 
 T = TypeVar("T")
 
@@ -62,6 +63,7 @@ class Chat:
 
     rules: Rules
     directory: Directory
+    epoch: Epoch
     ledger: Ledger
     hub: Hub
     archive: Archive

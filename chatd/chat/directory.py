@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 
 from .model import Account, Direct, Room, Sent, SentIds, Session
 from .ports import Archive
+from .routes import Epoch
 
 Key = tuple[Any, ...]
 
@@ -43,8 +44,11 @@ class _Load:
 class Directory:
     """Accounts, rooms, direct conversations, sessions and SEND ids by their keys."""
 
-    def __init__(self, archive: Archive, flight: Callable[[], Flight], objects_max: int) -> None:
+    def __init__(
+        self, archive: Archive, epoch: Epoch, flight: Callable[[], Flight], objects_max: int
+    ) -> None:
         self._archive = archive
+        self._epoch = epoch
         self._flight = flight
         self._objects_max = objects_max
         self._objects: OrderedDict[Key, Any] = OrderedDict()
@@ -106,6 +110,7 @@ class Directory:
 
     def clear(self) -> None:
         """Forget everything: what is not on disk was not stored."""
+        self._epoch.end()
         for load in self._loads.values():
             load.dropped.update(self._objects, self._aliases, self._absent)
         rooms = [thing for thing in self._objects.values() if isinstance(thing, Room)]
@@ -127,11 +132,16 @@ class Directory:
             elif found is None:
                 if key not in load.dropped:
                     self._miss_for_good(key)
-            elif _keys(found)[0] not in load.dropped:
-                self.admit(found)
+            else:
+                self._admit_loaded(found if isinstance(found, tuple) else (found,), load)
         finally:
             del self._loads[key]
             load.done.set()
+
+    def _admit_loaded(self, things: tuple[Any, ...], load: _Load) -> None:
+        for thing in things:
+            if _keys(thing)[0] not in load.dropped:
+                self.admit(thing)
 
     def _resume_seq(self, thing: Any) -> None:
         """A room that does not store its messages goes on where it was, below its ceiling: so it
@@ -174,13 +184,14 @@ class Directory:
             "room": self._archive.room,
             "#": self._archive.room_named,
             "pair": self._archive.direct,
-            "token": self._archive.session,
+            "token": self._archive.session_and_account,
             "sent": self._archive.sent_ids,
             "sent id": self._archive.sent,
         }
         return fetch[key[0]](*key[1:])
 
     def _drop(self, thing: Any) -> None:
+        self._epoch.end()
         key, alias = _keys(thing)
         for load in self._loads.values():
             load.dropped.update((key, alias))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from chatd.protocol.errors import Code
 
@@ -14,43 +14,53 @@ class Hub:
     """Connections by account, and by room for those whose accounts are members."""
 
     def __init__(self) -> None:
-        self._accounts: dict[int, dict[Client, None]] = {}
+        self._accounts: dict[int, tuple[Client] | dict[Client, None]] = {}  # most have one
         self._rooms: defaultdict[int, dict[Client, None]] = defaultdict(dict)
-        self._subscribed: dict[Client, set[int]] = {}
+        self._subscribed: dict[Client, set[int] | None] = {}  # None: to nothing
 
     def attach(self, client: Client, account: int, rooms: Iterable[int]) -> None:
         """A connection has logged in."""
-        self._accounts.setdefault(account, {})[client] = None
-        self._subscribed[client] = set(rooms)
-        for room in rooms:
+        held = self._accounts.get(account)
+        if held is None:
+            self._accounts[account] = (client,)
+        elif isinstance(held, tuple):
+            self._accounts[account] = {held[0]: None, client: None}
+        else:
+            held[client] = None
+        self._subscribed[client] = subscribed = set(rooms) or None
+        for room in subscribed or ():
             self._rooms[room][client] = None
 
     def detach(self, client: Client, account: int) -> None:
         """A connection has logged out or is gone; harmless where it was not attached."""
         if client not in self._subscribed:
             return
-        for room in self._subscribed.pop(client):
+        for room in self._subscribed.pop(client) or ():
             self._forget(room, client)
-        mates = self._accounts[account]
-        del mates[client]
-        if not mates:
+        held = self._accounts[account]
+        if isinstance(held, dict) and len(held) > 1:
+            del held[client]
+        else:
             del self._accounts[account]
 
     def subscribe(self, account: int, room: int) -> None:
         """The account's connections hear the room from now on."""
         for client in self.clients(account):
-            self._subscribed[client].add(room)
+            if (subscribed := self._subscribed[client]) is None:
+                subscribed = self._subscribed[client] = set()
+            subscribed.add(room)
             self._rooms[room][client] = None
 
     def unsubscribe(self, account: int, room: int) -> None:
         """The account's connections no longer hear the room."""
         for client in self.clients(account):
-            self._subscribed[client].discard(room)
+            if (subscribed := self._subscribed[client]) is not None:
+                subscribed.discard(room)
             self._forget(room, client)
 
-    def clients(self, account: int) -> list[Client]:
-        """The account's connections."""
-        return list(self._accounts.get(account, ()))
+    def clients(self, account: int) -> Collection[Client]:
+        """The account's connections; copy them before any may go."""
+        return self._accounts.get(account, ())
 
     def listeners(self, room: int) -> dict[Client, None]:
         """The connections that hear the room; do not change it."""
@@ -84,7 +94,7 @@ class Hub:
         self, account: int, sentence: str, session: int | None = None, keep: int | None = None
     ) -> None:
         """Close the account's connections: those of `session`, or all but those of `keep`."""
-        for client in self.clients(account):
+        for client in list(self.clients(account)):
             held = client.session.id if client.session is not None else None
             if held != keep and session in (None, held):
                 client.goodbye(Code.DENIED, sentence)

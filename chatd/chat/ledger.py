@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatd.protocol.errors import ChatError, Code
-from chatd.protocol.events import message_line
+from chatd.protocol.runs import message_lines, posted_lines
 from chatd.protocol.wire import write_failure
 
-from .changes import Change, MessagePosted
+from .changes import Change, MessagesPosted
 from .hub import Hub
-from .model import Account, Conversation, Direct, Room
+from .model import Account, Conversation, Room
 from .ports import Client
+from .routes import Epoch, Route
 
 UNAVAILABLE = ChatError(Code.UNAVAILABLE, "It could not be stored; nothing was changed. Try again.")
 
@@ -54,35 +55,28 @@ class Effect:
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """A message on its way: `ack` is the sender's reply, `name` the sender's."""
+    """A run of messages on its way, each to be answered under `verb`."""
 
     client: Client
     verb: str
-    conversation: Conversation
-    message: MessagePosted
+    route: Route
+    posted: MessagesPosted
     time: str
-    name: str
-    other: Account | None  # of a direct message
     undo: Callable[[], object] | None = None
 
     def acknowledge(self) -> None:
-        self.client.pending -= 1
-        self.conversation.pending -= 1
-        self.client.put(self.ack())
+        """The replies; they may wait for what else there is to send."""
+        posted = self.posted
+        self.client.put_later(posted_lines(self.verb, posted.seq, self.time, len(posted.texts)))
 
-    def ack(self) -> bytes:
-        return f"{self.verb}|SUCCESS|{self.message.seq}|{self.time}\n".encode()
-
-    def line(self, conversation: str) -> bytes:
-        return message_line(conversation, self.message.seq, self.time, self.name, self.message.text)
+    def lines(self, conversation: str) -> bytes:
+        """The events."""
+        posted = self.posted
+        return message_lines(conversation, posted.seq, self.time, self.route.me.name, posted.texts)
 
     def fail(self) -> None:
         self.client.pending -= 1
-        self.client.put(write_failure(self.verb, UNAVAILABLE))
-
-    def elsewhere(self, clients: list[Client]) -> bool:
-        """Whether the sender has other connections, which must hear of it."""
-        return any(client is not self.client for client in clients)
+        self.client.put(write_failure(self.verb, UNAVAILABLE) * len(self.posted.texts))
 
 
 Entry = Answer | Effect | Post
@@ -100,12 +94,18 @@ class Batch:
     decisions: int = 0
 
 
-class Ledger:
-    """The open batch, and the release of those that are stored."""
+def _nobody() -> None:
+    """Wakes nobody."""
 
-    def __init__(self, hub: Hub, wake: Callable[[], None]) -> None:
+
+class Ledger:
+    """The open batch, and the release of those that are stored. `wake` is called when something
+    has come into it."""
+
+    def __init__(self, hub: Hub, epoch: Epoch) -> None:
         self._hub = hub
-        self._wake = wake
+        self._epoch = epoch
+        self.wake: Callable[[], None] = _nobody
         self._open = Batch()
 
     @property
@@ -113,17 +113,23 @@ class Ledger:
         """Entries and rough bytes of the open batch."""
         return len(self._open.entries), self._open.bytes
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the open batch holds anything."""
+        return bool(self._open.entries or self._open.changes)
+
     def mark(self) -> tuple[int, int]:
         """Where the open batch stands now, to be given to `answer`."""
         return self._open.decisions, len(self._open.entries)
 
     def store(self, change: Change, *touched: Any) -> None:
         """Ask for a change; what it touches stays in memory until it is stored."""
+        self._epoch.saw(change)
         self._open.changes.append(change)
         self._open.decisions += 1
         self._open.bytes += 100
         self.touch(*touched)
-        self._wake()
+        self.wake()
 
     def touch(self, *touched: Any) -> None:
         """Keep things in memory until the batch is stored."""
@@ -135,23 +141,23 @@ class Ledger:
         """Call `act` once all before it is stored."""
         self._open.entries.append(Effect(act, arguments))
         self._open.decisions += 1
-        self._wake()
+        self.wake()
 
     def anyway(self, act: Callable[..., None], *arguments: Any) -> None:
         """Call `act` once all before it is stored, or has failed."""
         self._open.entries.append(Effect(act, arguments, anyway=True))
-        self._wake()
+        self.wake()
 
     def post(self, post: Post, stored: bool = True) -> None:
-        """Take a message in, to be stored or only to keep its place in the order."""
-        batch = self._open
+        """Take messages in, to be stored or only to keep their place in the order."""
+        batch, posted = self._open, post.posted
         if stored:
-            batch.changes.append(post.message)
+            batch.changes.append(posted)
         post.client.pending += 1
-        post.conversation.pending += 1
-        batch.bytes += 200 + len(post.message.text)
+        post.route.conversation.pending += 1
+        batch.bytes += 200 * len(posted.texts) + sum(map(len, posted.texts))
         batch.entries.append(post)
-        self._wake()
+        self.wake()
 
     def answer(
         self,
@@ -170,25 +176,28 @@ class Ledger:
         client.pending += 1
         self._open.bytes += len(line)
         self._open.entries.insert(mark[1], Answer(client, verb, line, changed, undo))
-        self._wake()
+        self.wake()
 
     def take(self) -> Batch | None:
         """The open batch, closed; None where it is empty."""
-        if not self._open.entries and not self._open.changes:
+        if not self.waiting:
             return None
         batch, self._open = self._open, Batch()
         return batch
 
     def release(self, batch: Batch) -> None:
         """The batch is stored: reply and tell, in order."""
-        rooms: dict[Room, list[Post]] = {}
+        rooms: dict[Conversation, list[Post]] = {}
         for entry in batch.entries:
             if type(entry) is Post:
+                route = entry.route
+                entry.client.pending -= 1
+                route.conversation.pending -= 1
                 entry.acknowledge()
-                if isinstance(entry.conversation, Room):
-                    rooms.setdefault(entry.conversation, []).append(entry)
+                if route.other is None:
+                    rooms.setdefault(route.conversation, []).append(entry)
                 else:
-                    self.publish_direct(entry)
+                    self._publish_direct(entry)
                 continue
             self._publish_rooms(rooms)
             if type(entry) is Answer:
@@ -212,32 +221,40 @@ class Ledger:
                 entry.act(*entry.arguments)
 
     def publish(self, post: Post) -> None:
-        """Show a message that need not be stored, at once."""
-        if isinstance(post.conversation, Room):
-            self._publish_rooms({post.conversation: [post]})
-        else:
-            self.publish_direct(post)
+        """Show messages to a room that need not be stored, and acknowledge them, at once."""
+        self._publish_room(post.route.conversation, [post])
+        post.acknowledge()
 
-    def publish_direct(self, post: Post) -> None:
-        """A direct message goes to both sides; each knows it by the other's name."""
-        direct, other, message = post.conversation, post.other, post.message
-        assert isinstance(direct, Direct) and other is not None
-        hub = self._hub
-        hub.to_account(other.id, post.name, message.seq, post.line(post.name), post.client)
-        if other.id != message.sender and post.elsewhere(hub.clients(message.sender)):
-            hub.to_account(
-                message.sender, other.name, message.seq, post.line(other.name), post.client
-            )
+    def _publish_direct(self, post: Post) -> None:
+        """Direct messages go to both sides; each knows them by the other's name."""
+        me, other = post.route.me, post.route.other
+        assert other is not None
+        self._tell(other, post, me.name)
+        if other is not me:
+            self._tell(me, post, other.name)
 
-    def _publish_rooms(self, rooms: dict[Room, list[Post]]) -> None:
+    def _tell(self, account: Account, post: Post, conversation: str) -> None:
+        clients = self._hub.clients(account.id)
+        if not clients or (len(clients) == 1 and post.client in clients):
+            return
+        lines = post.lines(conversation)
+        for client in clients:
+            if client is not post.client:
+                client.deliver(lines, conversation, post.posted.seq)
+
+    def _publish_rooms(self, rooms: dict[Conversation, list[Post]]) -> None:
         for room, posts in rooms.items():
             self._publish_room(room, posts)
         rooms.clear()
 
-    def _publish_room(self, room: Room, posts: list[Post]) -> None:
+    def _publish_room(self, room: Conversation, posts: list[Post]) -> None:
         """Lines are joined once for all that hear all of them; a sender misses its own."""
-        name, first = room.name, posts[0].message.seq
-        lines = [post.line(name) for post in posts]
+        assert isinstance(room, Room)
+        if len(posts) == 1:
+            self._publish_one(room, posts[0])
+            return
+        name, first = room.name, posts[0].posted.seq
+        lines = [post.lines(name) for post in posts]
         joined = b"".join(lines)
         senders = {post.client for post in posts}
         for client in self._hub.listeners(room.id):
@@ -247,6 +264,12 @@ class Ledger:
             others = [line for line, post in zip(lines, posts) if post.client is not sender]
             if others and sender in self._hub.listeners(room.id):
                 sender.deliver(b"".join(others), name, first)
+
+    def _publish_one(self, room: Room, post: Post) -> None:
+        lines, sender = post.lines(room.name), post.client
+        for client in self._hub.listeners(room.id):
+            if client is not sender:
+                client.deliver(lines, room.name, post.posted.seq)
 
     @staticmethod
     def _untouch(batch: Batch) -> None:

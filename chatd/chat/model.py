@@ -56,12 +56,14 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class Conversation:
-    """What a room and a direct conversation share. `ceiling`: no seq up to it is given out anew."""
+    """What a room and a direct conversation share. `ceiling`: no seq up to it is given out anew.
+    `history`: whether messages are stored."""
 
     id: int
     last_seq: int = 0
     ceiling: int = 0
     pending: int = 0
+    history: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +73,6 @@ class Room(Conversation):
     name: str = ""
     topic: str = ""
     private: bool = False
-    history: bool = True
     level: int = 0
     members: dict[int, Member] = field(default_factory=dict)
     bans: set[int] = field(default_factory=set)

@@ -28,6 +28,9 @@ class Client(Protocol):
     def put(self, line: bytes) -> None:
         """Write a reply of its own, or an event that must not be lost."""
 
+    def put_later(self, line: bytes) -> None:
+        """Write a reply that may leave with what follows, or once nothing else is ready."""
+
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
         """Write events of a conversation, the first at `seq`; who reads too slowly misses them."""
 
@@ -68,7 +71,7 @@ class Archive(Protocol):
 
     @property
     def latest(self) -> int:
-        """The number of the latest message that is stored; they are numbered in order."""
+        """The number of the latest commit of messages; they are numbered in order."""
 
     async def credentials(self, name: str) -> tuple[int, str, int] | None:
         """Account, password hash and its version, or None; it takes as long either way."""
@@ -84,6 +87,8 @@ class Archive(Protocol):
     async def direct(self, low: int, high: int) -> Direct | None: ...
 
     async def session(self, token_hash: bytes) -> Session | None: ...
+
+    async def session_and_account(self, token_hash: bytes) -> tuple[Session, Account] | None: ...
 
     async def session_listed(self, account: int, public_id: str) -> Session | None: ...
 
@@ -101,10 +106,15 @@ class Archive(Protocol):
         big, but never none while there is one."""
 
     async def unread(self, account: int, upto: int | None = None) -> list[StoredUnread]:
-        """What is unread, up to the message of that number."""
+        """What is unread, of commits up to that number."""
 
     async def invites(self, account: int) -> list[tuple[str, str]]:
         """Rooms, and who invited to each."""
+
+    async def news(
+        self, account: int, upto: int
+    ) -> tuple[list[StoredUnread], list[tuple[str, str]]]:
+        """What is unread and the invitations, in one go."""
 
     async def rooms(self, account: int, level: int, after: int, limit: int) -> list[StoredRoom]: ...
 

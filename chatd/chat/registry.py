@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chatd.protocol.declare import Reply, Request
+from chatd.protocol.runs import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,10 +32,10 @@ class Handler:
     streams: Callable[..., AsyncIterator[list[Reply]]] | None = None
 
 
-HANDLERS: dict[type[Request], Handler] = {}
+HANDLERS: dict[type[Request | Run], Handler] = {}
 
 
-def handles(command: type[Request]) -> Callable[[F], F]:
+def handles(command: type[Request | Run]) -> Callable[[F], F]:
     """Register the handler of a command: `(chat, client, request)`."""
 
     def register(function: F) -> F:

@@ -88,6 +88,7 @@ class Request(Declared):
     listed: ClassVar[bool]
     reply: ClassVar[type[Reply]]
     errors: ClassVar[tuple[Code, ...]]
+    requests: ClassVar[int] = 1
 
 
 class Command(Request, Generic[R]):

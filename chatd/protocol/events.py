@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .declare import Event, event
-from .fields import Conversation, Count, FreeText, Line, Room, Seq, Time, User, Word, escape_rest
+from .fields import Conversation, Count, FreeText, Line, Room, Seq, Time, User, Word
 
 PROTOCOL = "chat/1"
 
@@ -89,9 +89,3 @@ class Bye(Event):
 
     code: Word
     sentence: Line
-
-
-def message_line(conversation: str, seq: int, time: str, sender: str, text: str) -> bytes:
-    """`Message` as its line, LF included: the one event on the hot path, so written out."""
-    # A conversation's and a sender's name hold no bar or backslash (names.py), so need no escape.
-    return f"*MSG|{conversation}|{seq}|{time}|{sender}|{escape_rest(text)}\n".encode()

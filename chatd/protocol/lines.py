@@ -16,6 +16,7 @@ OUTPUT_LINE_BYTES_MAX = 131_072
 """A line that the server sends, LF included."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_C0 = bytes({*range(0x20), 0x7F} - {*b"\t\n"})
 _HTTP = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/\d")
 _HTTP_CUT = re.compile(rb"[A-Z]+ (/|\*|https?:)")
 
@@ -37,6 +38,17 @@ def _too_long() -> ChatError:
     return ChatError(
         Code.LINE_TOO_LONG, f"The line is over {LINE_BYTES_MAX} bytes and was thrown away."
     )
+
+
+def _plain(data: bytes) -> str | None:
+    """Whole lines as text; None where something is wrong with one of them."""
+    if len(data.translate(None, _C0)) != len(data):
+        return None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if data.isascii() or _CONTROLS.search(text) is None else None
 
 
 def decode_line(raw: bytes) -> Line:
@@ -67,14 +79,12 @@ class LineReader:
         if self._rest:
             data = self._rest + data
             self._rest = b""
-        if data.endswith(b"\n") and not self._fresh and not self._skipping:
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                return self._careful(data)
-            if _CONTROLS.search(text) is None and len(data) <= LINE_BYTES_MAX:
-                return [line for line in text.split("\n") if line]
-        return self._careful(data)
+        text = _plain(data) if self._in_order(data) else None
+        if text is None:
+            return self._careful(data)
+        lines: list[Line] = [*text.split("\n")]
+        lines.pop()
+        return lines if "" not in lines else [line for line in lines if line]
 
     def end(self) -> list[Line]:
         """The last line, where the input ends without LF."""
@@ -85,6 +95,11 @@ class LineReader:
     def partial(self) -> bool:
         """Whether a line has begun that is not complete."""
         return bool(self._rest) or self._skipping
+
+    def _in_order(self, data: bytes) -> bool:
+        """Whether these are whole lines, none of them too long or the first of all."""
+        fits = len(data) <= LINE_BYTES_MAX and data.endswith(b"\n")
+        return fits and not self._fresh and not self._skipping
 
     def _careful(self, data: bytes) -> list[Line]:
         *raws, rest = data.split(b"\n")

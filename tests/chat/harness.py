@@ -30,17 +30,19 @@ from chatd.chat.directory import Directory
 from chatd.chat.hub import Hub
 from chatd.chat.ledger import Ledger
 from chatd.chat.ports import Unavailable
+from chatd.chat.routes import Epoch
 from chatd.protocol.lifecycle import State
 from chatd.security.keys import ServerKey
 from chatd.security.passwords import Hasher
 from chatd.security.throttle import Quota, Slowdown
 from chatd.server.codecs import PLAIN, Codec
-from chatd.server.committer import Alarm, Committer
+from chatd.server.committer import Committer
 from chatd.server.connection import Connection
 from chatd.server.dispatch import Dispatcher
 from chatd.server.passwords import PasswordThreads
 from chatd.server.reactor import Reactor
 from chatd.storage.sqlite import SqliteStore
+from chatd.storage.thread import Done
 
 T = TypeVar("T")
 
@@ -59,35 +61,40 @@ class Store(SqliteStore):
         self.reading = 0
         self.held = False  # a commit waits for `let_go` or `fail`
         self.commits: list[int] = []  # how many changes each had
-        self._gate: trio.Event | None = None
+        self._gated = False
+        self._waiting: list[tuple[Sequence[Change], Done]] = []
         self._fault: Exception | None = None
 
     def hold(self) -> None:
         """Let no commit through from now on."""
-        if self._gate is None:
-            self._gate = trio.Event()
+        self._gated = True
 
     def let_go(self) -> None:
         """Let commits through again."""
-        gate, self._gate = self._gate, None
-        if gate is not None:
-            gate.set()
+        self._gated = self.held = False
+        for changes, done in self._waiting:
+            self._let_through(changes, done)
+        self._waiting.clear()
 
     def fail(self) -> None:
         """As `let_go`, but the next commit finds the disk full."""
         self._fault = apsw.FullError("database or disk is full")
         self.let_go()
 
-    async def commit(self, changes: Sequence[Change]) -> None:
+    def commit_soon(self, changes: Sequence[Change], done: Done) -> None:
         self.commits.append(len(changes))
-        while self._gate is not None:
+        if self._gated:
             self.held = True
-            await self._gate.wait()
-            self.held = False
+            self._waiting.append((changes, done))
+        else:
+            self._let_through(changes, done)
+
+    def _let_through(self, changes: Sequence[Change], done: Done) -> None:
         fault, self._fault = self._fault, None
-        if fault is not None:
-            raise Unavailable(f"{type(fault).__name__}: {fault}") from fault
-        await super().commit(changes)
+        if fault is None:
+            super().commit_soon(changes, done)
+        else:
+            done(Unavailable(f"{type(fault).__name__}: {fault}"))
 
     async def _read(self, how: Callable[..., T], *arguments: Any) -> T:
         self.reading += 1
@@ -143,14 +150,17 @@ class World:
     def __init__(self, folder: Path, now: Callable[[], float], **limits: int) -> None:
         self.store = Store(folder / "chatd.db")
         self.hub = Hub()
-        self.alarm = Alarm()
+        self.epoch = Epoch()
         self.passwords = PasswordThreads(CHEAP, 2, 256)
         self.outbox_bytes_max = limits.get("outbox_bytes_max", 1 << 20)
         highest = self.store.highest
         self.chat = Chat(
             rules=Rules(True, 30, seqs_reserved=limits.get("seqs_reserved", 10)),
-            directory=Directory(self.store, trio.Event, limits.get("objects_max", 1_000)),
-            ledger=Ledger(self.hub, self.alarm.set),
+            directory=Directory(
+                self.store, self.epoch, trio.Event, limits.get("objects_max", 1_000)
+            ),
+            epoch=self.epoch,
+            ledger=Ledger(self.hub, self.epoch),
             hub=self.hub,
             archive=self.store,
             passwords=self.passwords,
@@ -163,7 +173,7 @@ class World:
             volatile_ids=OrderedDict(),
         )
         self.reactor = Reactor(self.chat, now)
-        self.committer = Committer(self.chat, self.store, self.reactor, self.alarm)
+        self.committer = Committer(self.chat, self.store, self.reactor)
         self.clients: list[Client] = []
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -172,7 +182,6 @@ class World:
             async with trio.open_nursery() as nursery:
                 Dispatcher(self.chat, self.reactor, self.committer, nursery)
                 nursery.start_soon(self.reactor.run)
-                nursery.start_soon(self.committer.run)
                 task_status.started()
         finally:
             await self._close()
@@ -190,7 +199,7 @@ class World:
         here.setblocking(False)
         there.setblocking(False)
         connection = Connection(self.reactor, there, address, codec, self.outbox_bytes_max)
-        self.reactor.admit(connection)
+        self.reactor.wakeups.admit(connection)
         client = Client(here, connection)
         self.clients.append(client)
         return client
@@ -228,11 +237,11 @@ class World:
         connections = self.reactor.connections.values()
         working = any(c.busy and not c.pending for c in connections)
         storing = self.committer.busy and not self.store.held
-        return not (self.store.reading or working or storing)
+        return not (self.store.reading or working or storing or self.reactor.later)
 
     def is_empty(self) -> bool:
         """Whether the hub holds nobody, and no trace of anybody."""
-        return not any(vars(self.hub).values())
+        return not any((self.hub._accounts, self.hub._rooms, self.hub._subscribed))
 
 
 @asynccontextmanager

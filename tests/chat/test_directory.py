@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 from chatd.chat.directory import Directory, Key, Miss
 from chatd.chat.model import Account, Direct, Room, Sent, SentIds, Session
 from chatd.chat.ports import Archive, Unavailable
+from chatd.chat.routes import Epoch
 
 
 class Shelf:
@@ -37,7 +38,7 @@ class Shelf:
 
 
 def directory(shelf: Shelf, objects_max: int = 100) -> Directory:
-    return Directory(cast(Archive, shelf), trio.Event, objects_max)
+    return Directory(cast(Archive, shelf), Epoch(), trio.Event, objects_max)
 
 
 async def ask(directory: Directory, ask: Callable[[], Any]) -> Any:

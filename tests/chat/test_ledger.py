@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from chatd.chat.changes import BlockSet, MessagePosted
+from chatd.chat.changes import BlockSet, MessagesPosted
 from chatd.chat.hub import Hub
 from chatd.chat.ledger import UNAVAILABLE, Ledger, Post
 from chatd.chat.model import Account, Direct, Room, Session
+from chatd.chat.routes import Epoch, Route
 from chatd.protocol.errors import Code
 from chatd.protocol.wire import write_failure
 
+ANN = Account(1, "ann", "")
 CHANGE = BlockSet(1, 2, on=True)
 
 
@@ -18,6 +20,7 @@ class Listener:
     def __init__(self) -> None:
         self.address = ""
         self.session: Session | None = None
+        self.route: Route | None = None
         self.pending = 0
         self.unwelcomed = False
         self.hears_after = 0
@@ -25,6 +28,9 @@ class Listener:
         self.told: list[bytes] = []
 
     def put(self, line: bytes) -> None:
+        self.told.append(line)
+
+    def put_later(self, line: bytes) -> None:
         self.told.append(line)
 
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
@@ -43,7 +49,8 @@ class Book:
     def __init__(self) -> None:
         self.hub = Hub()
         self.woken = 0
-        self.ledger = Ledger(self.hub, self._wake)
+        self.ledger = Ledger(self.hub, Epoch())
+        self.ledger.wake = self._wake
 
     def _wake(self) -> None:
         self.woken += 1
@@ -56,8 +63,9 @@ class Book:
         self.ledger.answer(client, "VERB", line, mark)
 
     def post(self, client: Listener, room: Room, seq: int, text: str, stored: bool = True) -> None:
-        message = MessagePosted(room.id, seq, 1_000, 1, text)
-        self.ledger.post(Post(client, "MSG", room, message, "now", "ann", None), stored)
+        message = MessagesPosted(room.id, seq, 1_000, 1, [text])
+        route = Route(room.name, None, ANN, room, None)
+        self.ledger.post(Post(client, "MSG", route, message, "now"), stored)
 
     def release(self) -> None:
         batch = self.ledger.take()
@@ -215,9 +223,9 @@ def test_a_direct_message_reaches_both_sides_under_the_others_name() -> None:
     here, twin, ben = Listener(), Listener(), Listener()
     for client, account in ((here, 1), (twin, 1), (ben, 2)):
         book.hub.attach(client, account, [])
-    message = MessagePosted(5, 1, 1_000, 1, "hi")
-    other = Account(2, "ben", "")
-    book.ledger.post(Post(here, "MSG", direct, message, "now", "ann", other))
+    message = MessagesPosted(5, 1, 1_000, 1, ["hi"])
+    route = Route("ben", None, ANN, direct, Account(2, "ben", ""))
+    book.ledger.post(Post(here, "MSG", route, message, "now"))
     book.release()
     assert here.told == [b"MSG|SUCCESS|1|now\n"]
     assert twin.told == [b"*MSG|ben|1|now|ann|hi\n"]

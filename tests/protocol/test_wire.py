@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatd.protocol import commands, events, replies, wire
+from chatd.protocol import commands, events, replies, runs, wire
 from chatd.protocol.declare import COMMANDS, Event, Reply, Request
 from chatd.protocol.errors import MEANINGS, ChatError, Code
 from chatd.protocol.lines import LineReader, decode_line
@@ -105,21 +107,32 @@ def test_the_count_that_ends_a_list() -> None:
     assert wire.write_count("ROOMS", 3) == b"ROOMS|SUCCESS|3\n"
 
 
-@given(values_of(events.Message))
-def test_message_line_is_the_generic_encoder_written_out(message: events.Message) -> None:
-    names = (message.conversation, message.sender)
-    written = events.message_line(
-        message.conversation, message.seq, message.time, message.sender, message.text
-    )
-    if not any(set(name) & set("|\\\n\r") for name in (*names, message.time)):
-        assert written == wire.write_event(message)
+@given(values_of(events.Message), st.lists(st.text()))
+def test_message_lines_are_the_generic_encoder_written_out(
+    message: events.Message, more: list[str]
+) -> None:
+    head = message.conversation, message.seq, message.time, message.sender
+    written = runs.message_lines(*head, [message.text, *more])
+    if not any(set(name) & set("|\\\n\r") for name in map(str, head)):
+        told = [
+            dataclasses.replace(message, seq=message.seq + n, text=text)
+            for n, text in enumerate([message.text, *more])
+        ]
+        assert written == b"".join(map(wire.write_event, told))
 
 
-def test_message_line_for_names_as_they_are() -> None:
+@given(st.integers(1, 10**18), st.integers(1, 20))
+def test_posted_lines_are_the_generic_encoder_written_out(seq: int, count: int) -> None:
+    time = "2026-11-21T04:05:06.789Z"
+    told = [wire.write_success("SEND", replies.Posted(seq + n, time)) for n in range(count)]
+    assert runs.posted_lines("SEND", seq, time, count) == b"".join(told)
+
+
+def test_message_lines_for_names_as_they_are() -> None:
     message = events.Message("#ops", 7, "2026-11-21T04:05:06.789Z", "älice", "a|b\\c\nd")
     line = b"*MSG|#ops|7|2026-11-21T04:05:06.789Z|\xc3\xa4lice|a|b\\\\c\\nd\n"
     assert wire.write_event(message) == line
-    assert events.message_line("#ops", 7, message.time, "älice", message.text) == line
+    assert runs.message_lines("#ops", 7, message.time, "älice", [message.text]) == line
 
 
 # What is wrong is refused under a code

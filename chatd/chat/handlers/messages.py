@@ -14,21 +14,29 @@ from hashlib import sha256
 from chatd.protocol import commands, replies
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.runs import Run
 
 from .. import changes
-from ..changes import MessagePosted
+from ..changes import MessagesPosted
 from ..chat import VOLATILE_IDS_MAX, Chat
 from ..ledger import Post
-from ..model import Account, Conversation, Direct, Room, Sent
+from ..model import Account, Conversation, Direct, Sent
 from ..ports import Client
 from ..registry import handles
+from ..routes import Route
+
+
+@handles(Run)
+def run(chat: Chat, client: Client, request: Run) -> None:
+    route = _route(chat, client, request.target)
+    if client.alive:
+        chat.epoch.routes[client] = route
+    post(chat, client, route, request.texts)
 
 
 @handles(commands.Msg)
-def msg(chat: Chat, client: Client, request: commands.Msg) -> Reply | None:
-    me = chat.me(client)
-    conversation, other = _allowed(chat, me, request.target)
-    return _post(chat, client, me, conversation, other, request.text, "MSG", None)
+def msg(chat: Chat, client: Client, request: commands.Msg) -> None:
+    run(chat, client, Run(request.target, [request.text]))
 
 
 @handles(commands.Send)
@@ -38,9 +46,16 @@ def send(chat: Chat, client: Client, request: commands.Send) -> Reply | None:
     sent = chat.volatile_ids.get((me.id, request.id)) or chat.directory.sent(me.id, request.id)
     if sent is not None:
         return _sent_before(chat, me, request, digest, sent)
-    conversation, other = _allowed(chat, me, request.target)
-    once = (request.id, digest)
-    return _post(chat, client, me, conversation, other, request.text, "SEND", once)
+    route = _route(chat, client, request.target)
+    post(chat, client, route, [request.text], request.verb, (request.id, digest))
+    return None
+
+
+def _route(chat: Chat, client: Client, target: str) -> Route:
+    """Where messages to `target` go, if they may."""
+    me = chat.me(client)
+    conversation, other = _allowed(chat, me, target)
+    return Route(target, client.session, me, conversation, other)
 
 
 def _allowed(chat: Chat, me: Account, target: str) -> tuple[Conversation, Account | None]:
@@ -61,48 +76,47 @@ def _make_direct(chat: Chat, me: Account, other: Account) -> Direct:
     return direct
 
 
-def _post(
+def post(
     chat: Chat,
     client: Client,
-    me: Account,
-    conversation: Conversation,
-    other: Account | None,
-    text: str,
-    verb: str,
-    once: tuple[str, bytes] | None,
-) -> Reply | None:
-    conversation.last_seq = seq = conversation.last_seq + 1
-    time_ms = chat.clock.now_ms()
-    message = MessagePosted(conversation.id, seq, time_ms, me.id, text, once)
-    time = chat.clock.text(time_ms)
-    post = Post(client, verb, conversation, message, time, me.name, other)
-    if isinstance(conversation, Room) and not conversation.history:
-        return _pass_on(chat, conversation, post)
+    route: Route,
+    texts: list[str],
+    verb: str = commands.Msg.verb,
+    once: tuple[str, bytes] | None = None,
+) -> None:
+    """Post a run of messages; they are answered once they are stored. `once`: a SEND id, with the
+    digest of the only text."""
+    conversation, clock = route.conversation, chat.clock
+    seq = conversation.last_seq + 1
+    conversation.last_seq += len(texts)
+    time_ms = clock.now_ms()
+    posted = MessagesPosted(conversation.id, seq, time_ms, route.me.id, texts, once)
+    entry = Post(client, verb, route, posted, clock.text(time_ms))
+    if not conversation.history:
+        _pass_on(chat, conversation, entry)
+        return
     if once is not None:
-        ids = chat.directory.sent_ids(me.id)
+        ids = chat.directory.sent_ids(route.me.id)
         ids.add(once[0], Sent(conversation.id, once[1], seq, time_ms))
         chat.ledger.touch(ids)
-    chat.ledger.post(post)
-    return None
+    chat.ledger.post(entry)
 
 
-def _pass_on(chat: Chat, room: Room, post: Post) -> Reply | None:
+def _pass_on(chat: Chat, room: Conversation, entry: Post) -> None:
     """Publish without storing, behind whatever of the room or the client is on its way."""
-    message = post.message
-    if message.once is not None:
-        post.undo = _remember(chat, room, message, message.once)
-    if message.seq > room.ceiling:
-        room.ceiling = message.seq + chat.rules.seqs_reserved
+    if entry.posted.once is not None:
+        entry.undo = _remember(chat, room, entry.posted, entry.posted.once)
+    if room.last_seq > room.ceiling:
+        room.ceiling = room.last_seq + chat.rules.seqs_reserved
         chat.ledger.store(changes.SeqReserved(room.id, room.ceiling), room)
-    if room.pending or post.client.pending:
-        chat.ledger.post(post, stored=False)
-        return None
-    chat.ledger.publish(post)
-    return replies.Posted(message.seq, post.time)
+    if room.pending or entry.client.pending:
+        chat.ledger.post(entry, stored=False)
+    else:
+        chat.ledger.publish(entry)
 
 
 def _remember(
-    chat: Chat, room: Room, message: MessagePosted, once: tuple[str, bytes]
+    chat: Chat, room: Conversation, message: MessagesPosted, once: tuple[str, bytes]
 ) -> Callable[[], object]:
     """Keep a SEND id in memory alone; returns how to forget it."""
     key = message.sender, once[0]

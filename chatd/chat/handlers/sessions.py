@@ -113,8 +113,7 @@ async def welcome(chat: Chat, client: Client) -> bytes:
     session = client.session
     if session is None:
         return b""
-    unread = await chat.archive.unread(session.account, client.hears_after)
-    invites = await chat.archive.invites(session.account)
+    unread, invites = await chat.archive.news(session.account, client.hears_after)
     told = [events.UnreadSince(u.conversation, u.count, u.first_seq, u.last_seq) for u in unread]
     lines = [*map(write_event, told)]
     lines += [write_event(events.Invited(room, by)) for room, by in invites]

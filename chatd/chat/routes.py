@@ -1,0 +1,55 @@
+"""Routes: that somebody may post somewhere, once judged, holds until something takes it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import changes
+from .changes import Change
+from .model import Account, Conversation, Session
+from .ports import Client
+
+_TAKES_NOTHING: frozenset[type[Change]] = frozenset(
+    {
+        changes.AccountMade,
+        changes.DirectMade,
+        changes.InviteSet,
+        changes.MemberJoined,
+        changes.RoomMade,
+        changes.SeenSet,
+        changes.SeqReserved,
+        changes.SessionMade,
+        changes.SessionUsed,
+    }
+)
+
+
+class Epoch:
+    """Where each client posted last. It ends whenever a permission to post may, or something leaves
+    memory: then routes are judged anew, and nothing that has left is held by them."""
+
+    __slots__ = ("routes",)
+
+    def __init__(self) -> None:
+        self.routes: dict[Client, Route] = {}
+
+    def end(self) -> None:
+        """No route of before holds."""
+        self.routes.clear()
+
+    def saw(self, change: Change) -> None:
+        """End with any change that is not known to take nothing back."""
+        if type(change) not in _TAKES_NOTHING:
+            self.routes.clear()
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """In `session`, `me` may post to `target`: `other` is who is there, None in a
+    room."""
+
+    target: str
+    session: Session | None
+    me: Account
+    conversation: Conversation
+    other: Account | None
