@@ -1,7 +1,7 @@
-"""The one task that stores the ledger's batches, one after the other, and releases them.
+"""Stores the ledger's batches, one after the other, and releases them.
 
-While a batch is on its way to disk the next one gathers: the busier the server, the more each
-sync is shared.
+The reactor takes a step after each of its turns. While a batch is on its way to disk the next one
+gathers: the busier the server, the more each sync is shared.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from .connection import Connection
 from .reactor import Reactor
 
 BATCH_ENTRIES_MAX = 4_000
-GATHER_TURNS_MAX = 8
 BATCH_BYTES_MAX = 524_288
 """While more than this gathers, nothing more is read from any connection."""
 
@@ -26,46 +25,44 @@ _log = structlog.get_logger()
 
 
 class Committer:
-    """Commits and releases. `alarm` is set where there may be something to do."""
+    """Commits and releases."""
 
-    def __init__(self, chat: Chat, store: Store, reactor: Reactor, alarm: Alarm) -> None:
+    def __init__(self, chat: Chat, store: Store, reactor: Reactor) -> None:
         self._chat = chat
         self._store = store
         self._reactor = reactor
-        self._alarm = alarm
         self._settled: dict[Connection, trio.Event] = {}
-        self._freed: trio.Event | None = None
+        self._batch: Batch | None = None  # on its way
+        self._outcome: list[BaseException | None] = []  # put here by the writer's thread
         self._poisoned = False
-        self._idle = True
-        reactor.may_read = self._may_read
-
-    async def run(self) -> None:
-        """Commit and release, for ever."""
-        while True:
-            await self._alarm.wait()
-            self._idle = False
-            while (batch := await self._gathered()) is not None:
-                self._let_read()
-                await self._commit(batch)
-                self._let_read()
-                self._wake_settled()
-                await self._reactor.flush()
-            self._idle = True
-
-    async def _gathered(self) -> Batch | None:
-        """The open batch, once whoever is ready has come in too: a turn costs less than a sync."""
-        ledger, before = self._chat.ledger, 0
-        for _ in range(GATHER_TURNS_MAX):
-            if before == ledger.size[0]:
-                break
-            before = ledger.size[0]
-            await trio.lowlevel.checkpoint()
-        return ledger.take()
+        reactor.committer = self
 
     @property
     def busy(self) -> bool:
         """Whether something is on its way to disk."""
-        return not self._idle or self._chat.ledger.size[0] > 0
+        return self._batch is not None or self._chat.ledger.waiting
+
+    @property
+    def due(self) -> bool:
+        """Whether a step would send something on its way."""
+        return self._batch is None and self._chat.ledger.waiting
+
+    @property
+    def overfull(self) -> bool:
+        """Whether too much gathers to read on."""
+        entries, size_bytes = self._chat.ledger.size
+        return entries > BATCH_ENTRIES_MAX or size_bytes > BATCH_BYTES_MAX
+
+    def step(self) -> int:
+        """Release what has been stored, then send what has gathered. How many entries have been
+        released."""
+        released = 0
+        if (batch := self._batch) is not None and self._outcome:
+            released = len(batch.entries)
+            self._end(batch, self._outcome.pop())
+        while self._batch is None and (batch := self._chat.ledger.take()) is not None:
+            self._begin(batch)
+        return released
 
     def poison(self) -> None:
         """The open batch may hold half a request: it must fail, and memory be read anew."""
@@ -77,58 +74,34 @@ class Committer:
         while connection.pending:
             await self._settled.setdefault(connection, trio.Event()).wait()
 
-    async def _commit(self, batch: Batch) -> None:
-        ledger = self._chat.ledger
-        try:
-            if self._poisoned:
-                self._poisoned = False
-                raise Unavailable("a request failed half-way")
-            if batch.changes:
-                await self._store.commit(batch.changes)
-        except Unavailable as error:
-            _log.error("cannot store", changes=len(batch.changes), problem=str(error))
-            self._fail(batch)
-        except Exception:  # noqa: BLE001
-            _log.exception("storing broke", changes=len(batch.changes))
-            self._fail(batch)
+    def _begin(self, batch: Batch) -> None:
+        self._batch = batch
+        if self._poisoned:
+            self._poisoned = False
+            self._end(batch, Unavailable("a request failed half-way"))
+        elif batch.changes:
+            self._store.commit_soon(batch.changes, self._done)
         else:
-            ledger.release(batch)
+            self._end(batch, None)
 
-    def _fail(self, batch: Batch) -> None:
-        self._chat.ledger.fail(batch)
-        self._chat.directory.clear()
+    def _done(self, error: BaseException | None) -> None:
+        self._outcome.append(error)
+        self._reactor.wakeups.ring()
 
-    def _wake_settled(self) -> None:
+    def _end(self, batch: Batch, error: BaseException | None) -> None:
+        self._batch = None
+        if error is None:
+            self._chat.ledger.release(batch)
+        else:
+            self._fail(batch, error)
         for connection in [c for c in self._settled if not c.pending]:
             self._settled.pop(connection).set()
 
-    def _may_read(self) -> trio.Event | None:
-        """None, or what to wait for."""
-        if not self._overfull():
-            return None
-        self._freed = trio.Event()
-        return self._freed
-
-    def _let_read(self) -> None:
-        if self._freed is not None and not self._overfull():
-            self._freed.set()
-            self._freed = None
-
-    def _overfull(self) -> bool:
-        entries, size_bytes = self._chat.ledger.size
-        return entries > BATCH_ENTRIES_MAX or size_bytes > BATCH_BYTES_MAX
-
-
-class Alarm:
-    """An event that can be set again and again, cheaply."""
-
-    def __init__(self) -> None:
-        self._event = trio.Event()
-
-    def set(self) -> None:
-        self._event.set()
-
-    async def wait(self) -> None:
-        """Wait until it has been set since the last wait."""
-        await self._event.wait()
-        self._event = trio.Event()
+    def _fail(self, batch: Batch, error: BaseException) -> None:
+        if isinstance(error, Unavailable):
+            _log.error("cannot store", changes=len(batch.changes), problem=str(error))
+        else:
+            _log.error("storing broke", changes=len(batch.changes), exc_info=error)
+        self._poisoned = False  # the open batch fails as well
+        self._chat.ledger.fail(batch)
+        self._chat.directory.clear()

@@ -30,6 +30,7 @@ class Connection:
 
     __slots__ = (
         "address",
+        "alive",
         "busy",
         "choked",
         "codec",
@@ -64,11 +65,12 @@ class Connection:
         self.address = address
         self.codec = codec
         self.state = State.OPEN
+        self.alive = True  # may still be told something
         self.session: Session | None = None
         self.pending = 0
         self.unwelcomed = False
         self.hears_after = 0
-        self.outbox = Outbox(bytes_max, self._dirty)
+        self.outbox = Outbox(bytes_max, self._dirty, self._later)
         self.reader = LineReader()
         self.lines: list[Line] = []  # received, from next_line on not yet carried out
         self.next_line = 0
@@ -83,32 +85,32 @@ class Connection:
         self.opened_seconds = self.quiet_since_seconds = reactor.now()
 
     @property
-    def alive(self) -> bool:
-        """Whether it may still be told something."""
-        return self.state in _LIVE
-
-    @property
     def held(self) -> bool:
         """Whether its requests wait: for one that is under way, for its replies to leave, or for
         ever."""
         return self.busy or self.choked or self.deaf
 
     def put(self, line: bytes) -> None:
-        if self.state in _LIVE:
+        if self.alive:
             self.outbox.put(line)
 
+    def put_later(self, line: bytes) -> None:
+        if self.alive:
+            self.outbox.put_later(line)
+
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
-        if self.state in _LIVE:
+        if self.alive:
             self.outbox.deliver(lines, conversation, seq)
 
     def goodbye(self, code: Code, sentence: str) -> None:
-        if self.state not in _LIVE:
+        if not self.alive:
             return
         self._tell_missed(self.outbox.missed())
         self.outbox.put(write_event(Bye(code, sentence)))
         self.drop_input()
         self.step(Step.GOODBYE)
         self.reactor.leave(self)
+        self.session = None  # a request that still waits for memory must not be carried out
 
     def stop_listening(self) -> None:
         """Carry out nothing more; a goodbye is on its way."""
@@ -118,6 +120,7 @@ class Connection:
     def step(self, step: Step) -> None:
         """Move on in life."""
         self.state = after(self.state, step)
+        self.alive = self.state in _LIVE
 
     def drop_input(self) -> None:
         """Forget what was received and not carried out."""
@@ -140,21 +143,35 @@ class Connection:
     def flush(self) -> bool:
         """Send what waits, as far as the kernel takes it; whether all has left. OSError."""
         outbox = self.outbox
-        while True:
-            if outbox.unsent is None:
-                if not outbox.chunks:
-                    return True
-                plain = outbox.take()
-                coded = self.codec.send(plain)
-                outbox.bytes += len(coded) - len(plain)
-                outbox.unsent = memoryview(coded)
-            if not self._send_some(outbox):
+        while outbox.unsent is not None or outbox.chunks:
+            data = self._next(outbox)
+            try:
+                sent = self.sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            outbox.bytes -= sent
+            if sent < len(data):
+                outbox.unsent = memoryview(data)[sent:]
+                self.writable = False
                 return False
-            self._tell_missed(outbox.caught_up())
+            outbox.unsent = None
+            if outbox.lagged is not None:
+                self._tell_missed(outbox.caught_up())
+        return True
+
+    def _next(self, outbox: Outbox) -> bytes | memoryview:
+        """What is to be sent next."""
+        if outbox.unsent is not None:
+            return outbox.unsent
+        plain = outbox.take()
+        coded = self.codec.send(plain)
+        outbox.bytes += len(coded) - len(plain)
+        return coded
 
     def close(self) -> None:
         """Close the socket, whatever waits."""
         self.state = State.CLOSED
+        self.alive = False
         self.outbox.clear()
         self.drop_input()
         self.sock.close()
@@ -163,19 +180,9 @@ class Connection:
         for conversation, seq in lagged.items():
             self.outbox.put(write_event(Lag(conversation, seq)))
 
-    def _send_some(self, outbox: Outbox) -> bool:
-        assert outbox.unsent is not None
-        try:
-            sent = self.sock.send(outbox.unsent)
-        except BlockingIOError:
-            sent = 0
-        outbox.bytes -= sent
-        if sent < len(outbox.unsent):
-            outbox.unsent = outbox.unsent[sent:]
-            self.writable = False
-            return False
-        outbox.unsent = None
-        return True
-
     def _dirty(self) -> None:
         self.reactor.dirty.append(self)
+
+    def _later(self) -> None:
+        self.reactor.later.append(self)
+        self.reactor.wakeups.rouse()

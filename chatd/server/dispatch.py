@@ -16,6 +16,7 @@ import trio
 from chatd.chat.chat import Chat
 from chatd.chat.directory import Miss
 from chatd.chat.handlers import sessions
+from chatd.chat.handlers.messages import post
 from chatd.chat.ledger import UNAVAILABLE
 from chatd.chat.model import Session
 from chatd.chat.ports import Unavailable
@@ -23,6 +24,7 @@ from chatd.chat.registry import HANDLERS, Decision, Handler
 from chatd.protocol.declare import Needs, Reply, Request
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.lines import HttpRequest, Line
+from chatd.protocol.runs import Run, read_run
 from chatd.protocol.wire import (
     UNTOLD,
     Refused,
@@ -59,12 +61,18 @@ class Dispatcher:
 
     def carry_on(self, connection: Connection) -> None:
         """Carry out some of the lines that were received, until one must wait."""
-        lines, first = connection.lines, connection.next_line
+        lines = connection.lines
+        end = min(connection.next_line + LINES_PER_TURN, len(lines))
         if connection.session is None:
             connection.quiet_since_seconds = self._reactor.now()
-        for number in range(first, min(first + LINES_PER_TURN, len(lines))):
-            connection.next_line = number + 1
-            self._line(connection, lines[number])
+        while connection.next_line < end:
+            first = connection.next_line
+            if (run := read_run(lines, first, end)) is not None:
+                connection.next_line += run.requests
+                self._run(connection, run)
+            else:
+                connection.next_line += 1
+                self._line(connection, lines[first])
             if connection.lines is not lines:
                 return  # a goodbye was said
             if connection.busy or connection.outbox.bytes > REPLY_BYTES_MAX:
@@ -72,6 +80,17 @@ class Dispatcher:
                 break
         if connection.next_line == len(lines):
             connection.drop_input()
+
+    def _run(self, connection: Connection, run: Run) -> None:
+        """Post messages where the last ones went, or have it judged anew."""
+        route = self._chat.epoch.routes.get(connection)
+        if route is None or route.target != run.target or route.session is not connection.session:
+            self._request(connection, run)
+            return
+        try:
+            post(self._chat, connection, route, run.texts)
+        except Exception:  # noqa: BLE001
+            self._broken(connection, run)
 
     def _line(self, connection: Connection, line: Line) -> None:
         try:
@@ -81,13 +100,21 @@ class Dispatcher:
             if isinstance(line, ChatError):
                 raise Refused(UNTOLD, line)
             request = read_request(line)
-            _check_login(connection, request)
         except Refused as refused:
             self._answer(connection, refused.verb, write_failure(refused.verb, refused))
             return
-        self._carry_out(connection, request)
+        self._request(connection, request)
 
-    def _carry_out(self, connection: Connection, request: Request) -> None:
+    def _request(self, connection: Connection, request: Request | Run) -> None:
+        logged_in = connection.session is not None
+        if request.needs is Needs.LOGIN and not logged_in:
+            self._answer(connection, request.verb, _failure(request, _LOG_IN))
+        elif request.needs is Needs.NO_LOGIN and logged_in:
+            self._answer(connection, request.verb, _failure(request, _LOGGED_IN))
+        else:
+            self._carry_out(connection, request)
+
+    def _carry_out(self, connection: Connection, request: Request | Run) -> None:
         handler = HANDLERS[type(request)]
         if handler.at_once is not None:
             decide = partial(handler.at_once, self._chat, connection, request)
@@ -103,13 +130,13 @@ class Dispatcher:
         connection.busy = True
         self._nursery.start_soon(self._task, connection, request, start)
 
-    def _decide(self, connection: Connection, request: Request, decide: Decision) -> None:
+    def _decide(self, connection: Connection, request: Request | Run, decide: Decision) -> None:
         """Judge and change, and see to the reply. May raise Miss, and then nothing has happened."""
         mark, session = self._ledger.mark(), connection.session
         try:
             reply = decide()
         except ChatError as error:
-            self._ledger.answer(connection, request.verb, write_failure(request.verb, error), mark)
+            self._ledger.answer(connection, request.verb, _failure(request, error), mark)
             return
         except Miss:
             raise
@@ -124,17 +151,17 @@ class Dispatcher:
             connection.opened_seconds = connection.quiet_since_seconds = self._reactor.now()
         self._ledger.answer(connection, request.verb, _written(request, reply), mark, undo)
 
-    async def _task(self, connection: Connection, request: Request, start: Any) -> None:
+    async def _task(self, connection: Connection, request: Request | Run, start: Any) -> None:
         """A request that must wait; afterwards the connection's next lines."""
         try:
             await start()
             if connection.unwelcomed:
                 await self._welcome(connection)
         except ChatError as error:
-            self._answer(connection, request.verb, write_failure(request.verb, error))
+            self._answer(connection, request.verb, _failure(request, error))
         except Unavailable as error:
             _log.warning("request failed", verb=request.verb, problem=str(error))
-            self._answer(connection, request.verb, write_failure(request.verb, UNAVAILABLE))
+            self._answer(connection, request.verb, _failure(request, UNAVAILABLE))
         except Exception:  # noqa: BLE001
             self._broken(connection, request)
         connection.busy = False
@@ -143,18 +170,22 @@ class Dispatcher:
         await self._reactor.flush()
 
     async def _missed(
-        self, connection: Connection, request: Request, decide: Decision, miss: Miss
+        self, connection: Connection, request: Request | Run, decide: Decision, miss: Miss
     ) -> None:
         await self._chat.directory.load(miss.key)
         await self._chat.asking(partial(self._decide, connection, request, decide))
 
-    async def _waiting(self, connection: Connection, request: Request, handler: Handler) -> None:
+    async def _waiting(
+        self, connection: Connection, request: Request | Run, handler: Handler
+    ) -> None:
         assert handler.waits is not None
         await self._committer.settled(connection)
         decide = await handler.waits(self._chat, connection, request)
         await self._chat.asking(partial(self._decide, connection, request, decide))
 
-    async def _streaming(self, connection: Connection, request: Request, handler: Handler) -> None:
+    async def _streaming(
+        self, connection: Connection, request: Request | Run, handler: Handler
+    ) -> None:
         assert handler.streams is not None
         await self._committer.settled(connection)
         count = 0
@@ -181,26 +212,23 @@ class Dispatcher:
         if not connection.alive:
             self._reactor.leave(connection)
 
-    def _broken(self, connection: Connection, request: Request) -> None:
+    def _broken(self, connection: Connection, request: Request | Run) -> None:
         """A defect of ours: one request fails, and with it what may hang together with it, unless
         it only reads; the server goes on, with memory read anew from disk."""
         _log.exception("request broke", verb=request.verb)
         if not request.listed:
             self._committer.poison()
-        self._answer(connection, request.verb, write_failure(request.verb, UNAVAILABLE))
+        self._answer(connection, request.verb, _failure(request, UNAVAILABLE))
 
     def _answer(self, connection: Connection, verb: str, line: bytes) -> None:
         self._ledger.answer(connection, verb, line, self._ledger.mark())
 
 
-def _check_login(connection: Connection, request: Request) -> None:
-    if request.needs is Needs.LOGIN and connection.session is None:
-        raise Refused(request.verb, _LOG_IN)
-    if request.needs is Needs.NO_LOGIN and connection.session is not None:
-        raise Refused(request.verb, _LOGGED_IN)
+def _failure(request: Request | Run, error: ChatError) -> bytes:
+    return write_failure(request.verb, error) * request.requests
 
 
-def _written(request: Request, reply: Reply | list[Reply]) -> bytes:
+def _written(request: Request | Run, reply: Reply | list[Reply]) -> bytes:
     if isinstance(reply, list):
         return write_items(request.verb, reply) + write_count(request.verb, len(reply))
     return write_success(request.verb, reply)

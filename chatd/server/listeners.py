@@ -105,12 +105,12 @@ class Doors:
     def open(self) -> None:
         """Take connections."""
         for sock in self.sockets:
-            self.reactor.watch(sock.fileno(), partial(self._accept, sock))
+            self.reactor.wakeups.watch(sock.fileno(), partial(self._accept, sock))
 
     def shut(self) -> None:
         """Take no more connections, for now."""
         for sock in self.sockets:
-            self.reactor.unwatch(sock.fileno())
+            self.reactor.wakeups.unwatch(sock.fileno())
 
     def close(self) -> None:
         """Take no more connections."""
@@ -143,7 +143,7 @@ class Doors:
             _tune(sock)
         source = str(address[0]) if isinstance(address, tuple) else ""
         connection = Connection(self.reactor, sock, source, PLAIN, self.outbox_bytes_max)
-        self.reactor.admit(connection)
+        self.reactor.wakeups.admit(connection)
         connection.put(self._hello())
 
     def _hello(self) -> bytes:

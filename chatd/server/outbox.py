@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+IDLE, LATER, DIRTY = range(3)
+
 
 class Outbox:
     """Bytes on their way to one connection. `bytes` counts them all.
@@ -11,39 +13,57 @@ class Outbox:
     Replies are always taken, since reading from the connection pauses while they pile up. Once the
     kernel takes no more, events past `bytes_max` are dropped until half of it has left; `lagged`
     tells, by conversation, after which seq. (Between two flushes one batch of the ledger is all
-    that can come, so whoever reads misses nothing.)
+    that can come, so whoever reads misses nothing.) `due` tells how soon it is to be flushed:
+    `dirty` and `later` are called when it gets so.
     """
 
-    __slots__ = ("_dirty", "bytes", "bytes_max", "chunks", "lagged", "unsent")
+    __slots__ = ("_dirty", "_later", "bytes", "bytes_max", "chunks", "due", "lagged", "unsent")
 
-    def __init__(self, bytes_max: int, dirty: Callable[[], None]) -> None:
+    def __init__(
+        self, bytes_max: int, dirty: Callable[[], None], later: Callable[[], None]
+    ) -> None:
         self.bytes_max = bytes_max
         self.bytes = 0
         self.chunks: list[bytes] = []
         self.unsent: memoryview | None = None  # joined, and only begun to be sent
         self.lagged: dict[str, int] | None = None
+        self.due = IDLE
         self._dirty = dirty
+        self._later = later
 
     def put(self, data: bytes) -> None:
         """Add what must not be lost."""
-        if not self.chunks:
+        if self.due != DIRTY:
+            self.due = DIRTY
             self._dirty()
+        self.chunks.append(data)
+        self.bytes += len(data)
+
+    def put_later(self, data: bytes) -> None:
+        """Add what must not be lost, but may wait for something to leave with."""
+        if self.due == IDLE:
+            self.due = LATER
+            self._later()
         self.chunks.append(data)
         self.bytes += len(data)
 
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
         """Add events of a conversation, the first at `seq`, unless too much waits already."""
-        full = self.unsent is not None and self.bytes + len(lines) > self.bytes_max
-        if full or self.lagged is not None:
+        if self.unsent is not None and self.bytes + len(lines) > self.bytes_max:
             self._miss(conversation, seq)
             return
-        if not self.chunks:
+        if self.lagged is not None:
+            self._miss(conversation, seq)
+            return
+        if self.due != DIRTY:
+            self.due = DIRTY
             self._dirty()
         self.chunks.append(lines)
         self.bytes += len(lines)
 
     def take(self) -> bytes:
         """All that waits, joined; it still counts until `sent`."""
+        self.due = IDLE
         chunks, self.chunks = self.chunks, []
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
@@ -59,6 +79,7 @@ class Outbox:
     def clear(self) -> None:
         """Drop everything: nobody is left to read it."""
         self.chunks, self.unsent, self.lagged, self.bytes = [], None, None, 0
+        self.due = IDLE
 
     def _miss(self, conversation: str, seq: int) -> None:
         if self.lagged is None:

@@ -8,9 +8,9 @@ connection this halves the price of a message and costs a sixth of the memory at
 
 from __future__ import annotations
 
-import os
 import select
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -20,13 +20,19 @@ from chatd.protocol.errors import Code
 from chatd.protocol.lifecycle import State, Step, after
 
 from .connection import REPLY_BYTES_MAX, Connection
+from .outbox import LATER
+from .wakeups import ENDS, Wakeups
 
-EVENTS_PER_TURN = 512
+if TYPE_CHECKING:
+    from .committer import Committer
+
+TURNS_MAX = 8
+GATHER_MAX = 128
 FLUSHES_PER_YIELD = 256
+CROWD = 8
+"""Where so many are served at once, what may wait does: soon it leaves with more."""
+LATER_SECONDS_MAX = 0.004
 _USED_MS_FRESH = 60_000
-
-_ENDS = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-_EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
 
 class Reactor:
@@ -35,59 +41,42 @@ class Reactor:
     def __init__(self, chat: Chat, now: Callable[[], float]) -> None:
         self.chat = chat
         self.now = now
-        self.connections: dict[int, Connection] = {}
+        self.wakeups = Wakeups()
+        self.connections = self.wakeups.connections
         self.dirty: list[Connection] = []  # their outboxes were written to
+        self.later: list[Connection] = []  # theirs may wait
+        self._later_until = 0.0  # so long, on the clock of `now`; 0: nothing waits
         self.reading = True
         self.carry_on: Callable[[Connection], None]
-        self.may_read: Callable[[], trio.Event | None] = lambda: None
+        self.committer: Committer
         self._ready: list[Connection] = []  # have input to go on with
         self._drained: dict[Connection, trio.Event] = {}
-        self._doors: dict[int, Callable[[], None]] = {}  # descriptors that are no connections
-        self._epoll = select.epoll()
-        self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._asleep = False
-        self.watch(self._alarm, self._awake)
+        chat.ledger.wake = self.wakeups.rouse
 
     async def run(self) -> None:
         """Read, carry out and flush, for ever."""
         while True:
-            if self._ready or self.dirty:
-                await trio.lowlevel.checkpoint()
+            if self._at_rest():
+                await self.wakeups.sleep(self._later_until)
             else:
-                await self._sleep()
-            self._turn()
+                await trio.lowlevel.checkpoint()
+            crowd = self._gather()
+            crowd += self.committer.step()
+            if self.later:
+                self.hurry(crowd)
             await self.flush()
-            while (freed := self.may_read()) is not None:
-                await freed.wait()
-
-    def watch(self, descriptor: int, opened: Callable[[], None]) -> None:
-        """Call `opened` whenever a descriptor that is no connection has input."""
-        self._doors[descriptor] = opened
-        self._epoll.register(descriptor, select.EPOLLIN)
-
-    def unwatch(self, descriptor: int) -> None:
-        """No longer; before it is closed."""
-        if self._doors.pop(descriptor, None) is not None:
-            self._epoll.unregister(descriptor)
-
-    def admit(self, connection: Connection) -> None:
-        """A new connection."""
-        self.connections[connection.fd] = connection
-        self._epoll.register(connection.fd, _EDGES)
 
     def go_on_later(self, connection: Connection) -> None:
         """In the next turn, go on with a connection's input."""
         self._queue(connection)
-        if self._asleep:
-            self._asleep = False
-            os.eventfd_write(self._alarm, 1)
+        self.wakeups.rouse()
 
     async def flush(self) -> None:
         """Send what waits in every outbox that was written to."""
         while self.dirty:
             some, self.dirty = self.dirty[:FLUSHES_PER_YIELD], self.dirty[FLUSHES_PER_YIELD:]
             for connection in some:
-                if connection.writable and connection.state is not State.CLOSED:
+                if connection.writable:
                     self._flush_one(connection)
             if self.dirty:
                 await trio.lowlevel.checkpoint()
@@ -99,6 +88,7 @@ class Reactor:
 
     def leave(self, connection: Connection) -> None:
         """A connection no longer takes part in the chat."""
+        self.chat.epoch.routes.pop(connection, None)
         session = connection.session
         if session is None:
             return
@@ -118,38 +108,57 @@ class Reactor:
         del self.connections[connection.fd]
         self._release_waiters(connection)
 
-    async def _sleep(self) -> None:
-        self._asleep = True
-        try:
-            await trio.lowlevel.wait_readable(self._epoll.fileno())
-        finally:
-            self._asleep = False
+    def hurry(self, crowd: int) -> None:
+        """Let what may wait wait no longer, unless it began to just now, in a crowd."""
+        now = self.now()
+        if crowd >= CROWD and not self._later_until:
+            self._later_until = now + LATER_SECONDS_MAX
+        if now >= self._later_until:
+            self._later_until = 0.0
+            self.dirty += [c for c in self.later if c.outbox.due == LATER]
+            self.later.clear()
 
-    def _awake(self) -> None:
-        os.eventfd_read(self._alarm)
+    def _at_rest(self) -> bool:
+        if self.dirty or self.committer.due or (self.later and not self._later_until):
+            return False  # a task may have left something while the last flush made way for it
+        return self.committer.overfull or not self._ready
 
-    def _turn(self) -> None:
+    def _gather(self) -> int:
+        """Take turns until nobody is ready, or somebody has more, or it was many; how many had
+        input."""
+        crowd = 0
+        for _ in range(TURNS_MAX):
+            had_input = self._turn()
+            crowd += had_input
+            if had_input == 0 or self._ready or crowd >= GATHER_MAX:
+                break
+        return crowd
+
+    def _turn(self) -> int:
         """Mark what happened, go on with whoever has input, then let new ones in: a descriptor
-        that is closed on the way is not taken for a new one."""
+        that is closed on the way is not taken for a new one. Returns how many had input."""
         opened = []
-        for descriptor, mask in self._epoll.poll(0, EVENTS_PER_TURN):
+        for descriptor, mask in self.wakeups.happened():
             connection = self.connections.get(descriptor)
             if connection is not None:
                 self._note(connection, mask)
-            elif descriptor in self._doors:
+            elif descriptor in self.wakeups.doors:
                 opened.append(descriptor)
-        ready, self._ready = self._ready, []
+        ready: list[Connection] = []
+        if not self.committer.overfull:
+            ready, self._ready = self._ready, ready
         for connection in ready:
             connection.queued = False
             self._go_on(connection)
         for descriptor in opened:
-            if (door := self._doors.get(descriptor)) is not None:
+            if (door := self.wakeups.doors.get(descriptor)) is not None:
                 door()
+        return len(ready)
 
     def _note(self, connection: Connection, mask: int) -> None:
         if mask & ~select.EPOLLOUT:
             connection.readable = True
-            connection.hung_up = connection.hung_up or bool(mask & _ENDS)
+            connection.hung_up = connection.hung_up or bool(mask & ENDS)
             self._queue(connection)
         if mask & select.EPOLLOUT and not connection.writable:
             connection.writable = True
@@ -162,12 +171,7 @@ class Reactor:
 
     def _go_on(self, connection: Connection) -> None:
         """Carry out some of a connection's lines, reading more where there are none."""
-        if connection.state in (State.CLOSING, State.LINGERING):
-            self._discard(connection)
-            return
-        if connection.state is State.LOST and connection.deaf:
-            self.close(connection)
-        if connection.state is State.CLOSED or connection.held:
+        if (not connection.alive and self._ends(connection)) or connection.held:
             return
         if connection.readable and not connection.lines:
             self._read(connection)
@@ -175,13 +179,22 @@ class Reactor:
             self.carry_on(connection)
         self._go_on_further(connection)
 
+    def _ends(self, connection: Connection) -> bool:
+        """Whether nothing more is to be carried out for one that is told nothing any more."""
+        if connection.state in (State.CLOSING, State.LINGERING):
+            self._discard(connection)
+            return True
+        if connection.state is State.LOST and connection.deaf:
+            self.close(connection)
+        return connection.state is State.CLOSED
+
     def _go_on_further(self, connection: Connection) -> None:
         """Some lines were carried out: take the next in another turn, or see whether it was all."""
         if connection.held:
             return
         if connection.lines or (connection.readable and self.reading):
             self._queue(connection)
-        elif connection.input_ended or connection.state is State.LOST:
+        elif connection.input_ended or (not connection.alive and connection.state is State.LOST):
             self._finish(connection)
 
     def _read(self, connection: Connection) -> None:
@@ -232,9 +245,10 @@ class Reactor:
         except OSError:
             self._lost(connection)
             return
-        if connection.outbox.bytes <= REPLY_BYTES_MAX:
+        waited_for = connection.choked or self._drained
+        if waited_for and connection.outbox.bytes <= REPLY_BYTES_MAX:
             self._release_waiters(connection)
-        if done and connection.state is State.CLOSING:
+        if done and not connection.alive and connection.state is State.CLOSING:
             self._said_goodbye(connection)
 
     def _release_waiters(self, connection: Connection) -> None:

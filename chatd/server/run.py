@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -22,6 +23,7 @@ from chatd.chat.clock import Clock
 from chatd.chat.directory import Directory
 from chatd.chat.hub import Hub
 from chatd.chat.ledger import Ledger
+from chatd.chat.routes import Epoch
 from chatd.protocol.errors import Code
 from chatd.protocol.events import PROTOCOL
 from chatd.protocol.fields import HISTORY_LIMIT_MAX, TEXT_BYTES_MAX
@@ -31,7 +33,7 @@ from chatd.security.throttle import Quota, Slowdown
 from chatd.storage.sqlite import SqliteStore
 
 from . import folder, logs
-from .committer import Alarm, Committer
+from .committer import Committer
 from .dispatch import Dispatcher
 from .listeners import Doors, listen_tcp, listen_unix
 from .passwords import PasswordThreads
@@ -44,6 +46,7 @@ ADDRESSES_KEPT_MAX = 100_000
 ACCEPT_PAUSE_SECONDS = 1
 LINGER_SECONDS_MAX = 0.5
 POLL_SECONDS = 0.01  # only while stopping: many things may still be under way
+GC_THRESHOLDS = 10_000, 10, 10  # what is on its way is no garbage: look for that seldom
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from another; messages wait for no longer."""
 
@@ -89,7 +92,6 @@ class Server:
         self.doors.paused = lambda: nursery.start_soon(self._open_later)
         self.doors.open()
         nursery.start_soon(self.reactor.run)
-        nursery.start_soon(self.committer.run)
         nursery.start_soon(sweeper.run)
         _announce(self.doors)
 
@@ -140,6 +142,8 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
     """Run a server; `reload` reads the settings anew. FolderError, OpenError, ListenError."""
     logs.configure(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     with ExitStack() as stack:
         signals = stack.enter_context(trio.open_signal_receiver(*_SIGNALS))
         home = stack.enter_context(folder.opened(settings))
@@ -156,15 +160,16 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
 def _build(
     settings: Settings, reload: Callable[[], Settings], store: SqliteStore, fingerprint: str
 ) -> Server:
-    hub, alarm = Hub(), Alarm()
+    hub, epoch = Hub(), Epoch()
     passwords = PasswordThreads(
         _hasher(settings), settings.argon2_threads or _cores(), settings.argon2_queue_max
     )
     objects_max = settings.rooms_cached_max + settings.accounts_cached_max
     chat = Chat(
         rules=_rules(settings),
-        directory=Directory(store, trio.Event, objects_max),
-        ledger=Ledger(hub, alarm.set),
+        directory=Directory(store, epoch, trio.Event, objects_max),
+        epoch=epoch,
+        ledger=Ledger(hub, epoch),
         hub=hub,
         archive=store,
         passwords=passwords,
@@ -188,7 +193,7 @@ def _build(
         lambda: None,
         [],
     )
-    committer = Committer(chat, store, reactor, alarm)
+    committer = Committer(chat, store, reactor)
     server = Server(settings, reload, chat, store, reactor, committer, doors, passwords)
     return server
 

@@ -189,7 +189,7 @@ def test_what_check_finds_is_told_but_not_quoted(tmp_path: Path, data: Path) -> 
     status, said, told = run("check", "--data", data)
     assert (status, told) == (1, "")
     assert "notes, byte 0: the name of account 1 stands there in the clear" in said
-    assert "notes, byte 11: the text of message 1 stands there in the clear" in said
+    assert "notes, byte 11: the text with seq 1 of journal 1 stands there in the clear" in said
     assert "anastasia" not in said
     assert TEXT not in said
 

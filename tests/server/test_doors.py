@@ -6,9 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-import pytest
-
-from tests.serving import PATIENCE_SECONDS, Peer, Server, running
+from tests.serving import PATIENCE_SECONDS, Peer, Server, own_address, running
 
 GOOD = "correct horse battery"
 KEEPALIVE_TIMER = "02"
@@ -20,16 +18,6 @@ def connect_unix(path: Path) -> Peer:
     sock.settimeout(PATIENCE_SECONDS)
     sock.connect(str(path))
     return Peer(sock)
-
-
-def own_address() -> str:
-    """An address of this machine that is not loopback; no packet is sent to find it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            pytest.skip("this machine has no address but loopback")
-        return str(probe.getsockname()[0])
 
 
 def fails_to_log_in(server: Server, host: str, code: str) -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from chatd.server.outbox import Outbox
+from chatd.server.outbox import DIRTY, IDLE, LATER, Outbox
 
 
 class Counted:
     """An outbox of 100 bytes, and how often it called for a flush."""
 
     def __init__(self) -> None:
-        self.dirty = 0
-        self.outbox = Outbox(100, self._count)
+        self.dirty = self.later = 0
+        self.outbox = Outbox(100, self._count, self._count_later)
 
     def _count(self) -> None:
         self.dirty += 1
+
+    def _count_later(self) -> None:
+        self.later += 1
 
     @classmethod
     def stalled(cls, data: bytes) -> Outbox:
@@ -39,6 +42,18 @@ def test_what_waits_leaves_in_one_piece_and_in_order() -> None:
     assert counted.leave() == b"one\ntwo\nthree\n"
     counted.outbox.put(b"four\n")
     assert counted.dirty == 2
+
+
+def test_what_may_wait_calls_for_no_flush_until_something_follows_that_may_not() -> None:
+    counted = Counted()
+    counted.outbox.put_later(b"one\n")
+    counted.outbox.put_later(b"two\n")
+    assert (counted.dirty, counted.later, counted.outbox.due) == (0, 1, LATER)
+    counted.outbox.deliver(b"three\n", "#a", 3)
+    counted.outbox.put_later(b"four\n")
+    assert (counted.dirty, counted.later, counted.outbox.due) == (1, 1, DIRTY)
+    assert counted.leave() == b"one\ntwo\nthree\nfour\n"
+    assert (counted.outbox.bytes, counted.outbox.due) == (0, IDLE)
 
 
 def test_what_was_taken_counts_until_it_is_sent() -> None:

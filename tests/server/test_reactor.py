@@ -10,7 +10,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from chatd.protocol.lifecycle import State
 from chatd.server.connection import READ_BYTES_MAX, REPLY_BYTES_MAX, Connection
-from tests.chat.harness import Client, World, serving
+from chatd.server.reactor import CROWD
+from tests.chat.harness import Client, World, heads, serving
 
 PATIENCE_SECONDS = 20
 
@@ -131,11 +132,11 @@ async def test_a_door_that_is_no_longer_watched_stays_shut(tmp_path: Path) -> No
         here, there = socket.socketpair()
         with here, there:
             calls: list[bytes] = []
-            world.reactor.watch(there.fileno(), lambda: calls.append(there.recv(1)))
+            world.reactor.wakeups.watch(there.fileno(), lambda: calls.append(there.recv(1)))
             here.send(b"a")
             await wait_all_tasks_blocked()
-            world.reactor.unwatch(there.fileno())
-            world.reactor.unwatch(there.fileno())
+            world.reactor.wakeups.unwatch(there.fileno())
+            world.reactor.wakeups.unwatch(there.fileno())
             here.send(b"b")
             await wait_all_tasks_blocked()
             assert calls == [b"a"]
@@ -195,3 +196,18 @@ async def test_drained_ends_when_the_connection_does(tmp_path: Path) -> None:
         with trio.fail_after(PATIENCE_SECONDS):
             await world.reactor.drained(client.connection)
         assert not client.connection.alive
+
+
+async def test_in_a_crowd_acknowledgements_wait_but_not_for_ever(tmp_path: Path) -> None:
+    async with serving(tmp_path) as world:
+        clients = [await world.login(f"user{number}") for number in range(CROWD)]
+        for number, client in enumerate(clients):
+            await world.ask(client, f"JOIN|#room{number}")
+        world.store.hold()
+        for number, client in enumerate(clients):
+            client.send(f"MSG|#room{number}|hi")
+        await world.rest()
+        world.store.let_go()
+        await world.rest()
+        assert [heads(client.news()) for client in clients] == [["MSG|SUCCESS"]] * CROWD
+        assert world.reactor.later == []
