@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from .commands import accounts, calling, chatting, listening, messages, rooms, sending
+from .commands import accounts, benching, calling, chatting, listening, messages, rooms, sending
 from .options import JsonBefore, Options, ProfileBefore, ServerBefore, in_trio
 from .profile import DEFAULT_NAME
 
@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
         rooms.block,
         rooms.unblock,
     ),
-    "Wire": (calling.call,),
+    "Server": (benching.bench, calling.call),
 }
 """Every command under the heading that `--help` shows it below; `set_` is typed `set`."""
 

@@ -70,6 +70,14 @@ class Transport:
         """Close at once."""
         await trio.aclose_forcefully(self._stream)
 
+    def detach(self) -> socket.socket:
+        """The bare socket, not blocking, for whoever waits for it by other means than trio."""
+        assert isinstance(self._stream, trio.SocketStream)
+        bare = socket.socket(fileno=os.dup(self._stream.socket.fileno()))
+        self._stream.socket.close()
+        bare.setblocking(False)
+        return bare
+
 
 async def dial(address: Address) -> Transport:
     """Open a connection. CannotConnect."""

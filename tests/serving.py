@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
+import pytest
+
 PATIENCE_SECONDS = 60.0
 SECRET = "correct horse battery"
 
@@ -262,6 +264,16 @@ class Server:
         finally:
             process.kill()
             process.communicate()
+
+
+def own_address() -> str:
+    """An address of this machine that is not loopback; no packet is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(probe.getsockname()[0])
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Measuring a server as its users see it: what `chatctl bench` is made of."""
