@@ -7,13 +7,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV ?= uv
 WORKERS ?= auto
+COMPILED := build/compiled
+COMPILED_TESTS := tests/chat tests/dialogs tests/protocol tests/server
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --quiet
 
-.PHONY: help run test check format bench docs lock clean setup
+.PHONY: help run test check format compiled test-compiled bench docs lock clean setup
 
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: $(VENV)/ready ## start the server (ARGS='--listen 0.0.0.0:4040' gives it arguments)
 	@exec $(BIN)/chatd run $(ARGS)
@@ -30,8 +32,13 @@ format: $(VENV)/ready-dev ## put the code into the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/ready-dev ## measure this machine (see bench/README.md)
-	@$(BIN)/python bench/run.py $(ARGS)
+compiled: $(COMPILED)/ready ## compile the hot modules, in build/compiled (needs a C compiler)
+
+test-compiled: compiled ## run the tests of what was compiled
+	cd $(COMPILED) && $(abspath $(BIN))/python -m pytest -n $(WORKERS) $(COMPILED_TESTS)
+
+bench: $(VENV)/ready-dev ## measure this machine, and write bench/RESULTS.md (see bench/README.md)
+	@$(BIN)/python -m bench --anew $(ARGS)
 
 docs: $(VENV)/ready-dev ## write the tables of protocol.md anew from the declarations
 	$(BIN)/python -m tests.protocol.tables
@@ -43,7 +50,7 @@ lock: ## write the lock files anew (needs uv; LOCK_FLAGS=--upgrade takes newer v
 setup: $(VENV)/ready-dev ## make .venv with everything for development
 
 clean: ## remove what was made here; the server's data lives elsewhere and stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build bench/build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: a virtual environment, then the locked packages, then the project itself.
@@ -62,6 +69,13 @@ $(VENV)/ready: requirements.lock pyproject.toml | $(VENV)/made
 	@echo "Installing what chatd needs into $(VENV) …"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The hot modules compiled beside their sources, in a copy of ours.
+$(COMPILED)/ready: setup.py pyproject.toml $(shell find chatd chatctl tests -name '*.py') | $(VENV)/ready-dev
+	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
+	@cp -r chatd chatctl tests setup.py pyproject.toml README.md LICENSE protocol.md $(COMPILED)
+	cd $(COMPILED) && CHATD_COMPILE=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
 	@touch $@
 
 $(VENV)/ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/made

@@ -1,0 +1,1 @@
+"""Measures chatd, beside the servers people would pick instead: `make bench`."""
