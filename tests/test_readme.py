@@ -37,5 +37,5 @@ def test_the_files_that_it_names_are_there() -> None:
     named = set(re.findall(r"`((?:chat|protocol|server|storage)/[\w/]+\.py)`", README))
     assert len(named) > 5
     assert [name for name in named if not (ROOT / "chatd" / name).is_file()] == []
-    links = set(re.findall(r"\]\((?!https?:)([\w.-]+)", README))
+    links = set(re.findall(r"\]\((?!https?:)([\w./-]+)", README))
     assert [link for link in links if not (ROOT / link).is_file()] == []
