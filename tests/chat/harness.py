@@ -263,7 +263,7 @@ async def in_ops(world: World, *users: str) -> list[Client]:
     """Clients whose accounts are members of #ops."""
     clients = [await world.login(user) for user in users]
     for client in clients:
-        await world.ask(client, "JOIN|#ops")
+        assert (await world.ask(client, "JOIN|#ops"))[0].startswith("JOIN|SUCCESS")
     for client in clients:
         client.news()
     return clients

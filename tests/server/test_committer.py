@@ -8,19 +8,9 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from chatd.server.committer import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
-from tests.chat.harness import Client, World, serving
+from tests.chat.harness import Client, World, in_ops, serving
 
 PATIENCE_SECONDS = 20
-
-
-async def in_ops(world: World, *users: str) -> list[Client]:
-    """Clients whose accounts are members of #ops."""
-    clients = [await world.login(user) for user in users]
-    for client in clients:
-        assert (await world.ask(client, "JOIN|#ops"))[0].startswith("JOIN|SUCCESS")
-    for client in clients:
-        client.news()
-    return clients
 
 
 def texts(lines: list[str]) -> list[str]:
@@ -152,15 +142,20 @@ async def test_settled_waits_for_the_commit_of_this_client_alone(tmp_path: Path)
         assert settled == ["bob", "alice"]
 
 
+async def poison_behind_a_commit(world: World, client: Client) -> None:
+    """One message is on its way, and held; the open batch, with another, is poisoned."""
+    world.store.hold()
+    client.send("MSG|#ops|on its way")
+    await world.rest()
+    client.send("MSG|#ops|poisoned")
+    await world.rest()
+    world.committer.poison()
+
+
 async def test_a_poisoned_batch_fails_and_the_next_does_not(tmp_path: Path) -> None:
     async with serving(tmp_path) as world:
         alice, bob = await in_ops(world, "alice", "bob")
-        world.store.hold()
-        alice.send("MSG|#ops|on its way")
-        await world.rest()
-        alice.send("MSG|#ops|poisoned")
-        await world.rest()
-        world.committer.poison()
+        await poison_behind_a_commit(world, alice)
         world.store.let_go()
         await world.rest()
         assert [line.split("|")[1] for line in alice.news()] == ["SUCCESS", "FAILURE"]
@@ -172,12 +167,7 @@ async def test_a_poisoned_batch_fails_and_the_next_does_not(tmp_path: Path) -> N
 async def test_what_was_poisoned_and_failed_anyway_poisons_nothing_after_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as world:
         (alice,) = await in_ops(world, "alice")
-        world.store.hold()
-        alice.send("MSG|#ops|on its way")
-        await world.rest()
-        alice.send("MSG|#ops|poisoned")
-        await world.rest()
-        world.committer.poison()
+        await poison_behind_a_commit(world, alice)
         world.store.fail()
         await world.rest()
         assert [line.split("|")[1] for line in alice.news()] == ["FAILURE", "FAILURE"]
