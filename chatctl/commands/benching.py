@@ -20,6 +20,7 @@ from ..load.plan import (
     PAYLOAD_BYTES_MAX,
     PAYLOAD_BYTES_MIN,
     RATE_MAX,
+    ROOMS,
     ROOMS_MAX,
     SECONDS_MAX,
     SECONDS_MIN,
@@ -41,7 +42,14 @@ Connections = Annotated[
     int, typer.Option(min=1, max=CONNECTIONS_MAX, metavar="N", help="How many are logged in.")
 ]
 Rooms = Annotated[
-    int, typer.Option(min=1, max=ROOMS_MAX, metavar="N", help="Over how many rooms they spread.")
+    int | None,
+    typer.Option(
+        min=1,
+        max=ROOMS_MAX,
+        metavar="N",
+        help="Over how many rooms they spread.",
+        show_default="10, or as many as there are connections",
+    ),
 ]
 Senders = Annotated[
     int | None,
@@ -102,7 +110,7 @@ CleanUp = Annotated[
 async def bench(
     desk: Desk,
     connections: Connections = 100,
-    rooms: Rooms = 10,
+    rooms: Rooms = None,
     senders: Senders = None,
     rate: Rate = 0,
     window: Window = 8,
@@ -125,6 +133,7 @@ async def bench(
     if clean_up:
         await _clean_up(desk)
         return
+    rooms = rooms or min(ROOMS, connections)
     made = 1 if own_account else accounts or accounts_for(connections, rooms)
     plan = Plan(
         connections=connections,

@@ -256,14 +256,11 @@ class Ledger:
         name, first = room.name, posts[0].posted.seq
         lines = [post.lines(name) for post in posts]
         joined = b"".join(lines)
-        senders = {post.client for post in posts}
+        own = _spans(posts, lines)
         for client in self._hub.listeners(room.id):
-            if client not in senders:
-                client.deliver(joined, name, first)
-        for sender in senders:
-            others = [line for line, post in zip(lines, posts) if post.client is not sender]
-            if others and sender in self._hub.listeners(room.id):
-                sender.deliver(b"".join(others), name, first)
+            heard = _without(joined, own[client]) if client in own else joined
+            if heard:
+                client.deliver(heard, name, first)
 
     def _publish_one(self, room: Room, post: Post) -> None:
         lines, sender = post.lines(room.name), post.client
@@ -275,3 +272,22 @@ class Ledger:
     def _untouch(batch: Batch) -> None:
         for thing in batch.touched:
             thing.pending -= 1
+
+
+def _spans(posts: list[Post], lines: list[bytes]) -> dict[Client, list[tuple[int, int]]]:
+    """Where each sender's own lines stand, once they are joined: from and to, in bytes."""
+    spans: dict[Client, list[tuple[int, int]]] = {}
+    end = 0
+    for post, line in zip(posts, lines, strict=True):
+        start, end = end, end + len(line)
+        spans.setdefault(post.client, []).append((start, end))
+    return spans
+
+
+def _without(joined: bytes, spans: list[tuple[int, int]]) -> bytes:
+    """What is left of `joined` without the spans."""
+    rest, kept = [], 0
+    for start, end in spans:
+        rest.append(joined[kept:start])
+        kept = end
+    return b"".join([*rest, joined[kept:]])

@@ -12,7 +12,7 @@ from chatd.protocol.lifecycle import State, Step, after
 from chatd.protocol.lines import Line, LineReader
 from chatd.protocol.wire import write_event
 
-from .codecs import Codec
+from .codecs import PLAIN, Codec
 from .outbox import Outbox
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ REPLY_BYTES_MAX = 262_144
 """While more than this waits to be sent, the connection's requests wait too."""
 
 _LIVE = frozenset({State.OPEN, State.DRAINING})
+_SCRATCH = memoryview(bytearray(READ_BYTES_MAX))
+"""What was read last, of any connection: room made anew for each read costs more than to copy."""
 
 
 class Connection:
@@ -35,6 +37,7 @@ class Connection:
         "choked",
         "codec",
         "deaf",
+        "deliver",
         "fd",
         "hears_after",
         "hung_up",
@@ -70,7 +73,8 @@ class Connection:
         self.pending = 0
         self.unwelcomed = False
         self.hears_after = 0
-        self.outbox = Outbox(bytes_max, self._dirty, self._later)
+        self.outbox = Outbox(bytes_max, self, reactor.dirty, self._later)
+        self.deliver = self.outbox.deliver  # as it is: each line to each listener passes here
         self.reader = LineReader()
         self.lines: list[Line] = []  # received, from next_line on not yet carried out
         self.next_line = 0
@@ -98,10 +102,6 @@ class Connection:
         if self.alive:
             self.outbox.put_later(line)
 
-    def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
-        if self.alive:
-            self.outbox.deliver(lines, conversation, seq)
-
     def goodbye(self, code: Code, sentence: str) -> None:
         if not self.alive:
             return
@@ -121,6 +121,7 @@ class Connection:
         """Move on in life."""
         self.state = after(self.state, step)
         self.alive = self.state in _LIVE
+        self.outbox.closed = not self.alive
 
     def drop_input(self) -> None:
         """Forget what was received and not carried out."""
@@ -129,22 +130,22 @@ class Connection:
     def receive(self) -> bytes:
         """Read once; b"" where there is nothing now. OSError, EOFError."""
         try:
-            data = self.sock.recv(READ_BYTES_MAX)
+            count = self.sock.recv_into(_SCRATCH)
         except BlockingIOError:
             self.readable = False
             return b""
-        if not data:
+        if not count:
             raise EOFError
         # A short read has emptied the socket, unless an end or an error stands behind it.
-        if len(data) < READ_BYTES_MAX and not self.hung_up:
+        if count < READ_BYTES_MAX and not self.hung_up:
             self.readable = False
-        return self.codec.receive(data)
+        return self.codec.receive(bytes(_SCRATCH[:count]))
 
     def flush(self) -> bool:
         """Send what waits, as far as the kernel takes it; whether all has left. OSError."""
         outbox = self.outbox
-        while outbox.unsent is not None or outbox.chunks:
-            data = self._next(outbox)
+        data: bytes | memoryview | None = outbox.unsent or self._encoded()
+        while data:
             try:
                 sent = self.sock.send(data)
             except BlockingIOError:
@@ -157,15 +158,16 @@ class Connection:
             outbox.unsent = None
             if outbox.lagged is not None:
                 self._tell_missed(outbox.caught_up())
+            data = self._encoded() if outbox.chunks else None
         return True
 
-    def _next(self, outbox: Outbox) -> bytes | memoryview:
+    def _encoded(self) -> bytes:
         """What is to be sent next."""
-        if outbox.unsent is not None:
-            return outbox.unsent
-        plain = outbox.take()
+        plain = self.outbox.take()
+        if self.codec is PLAIN:
+            return plain
         coded = self.codec.send(plain)
-        outbox.bytes += len(coded) - len(plain)
+        self.outbox.bytes += len(coded) - len(plain)
         return coded
 
     def close(self) -> None:
@@ -179,9 +181,6 @@ class Connection:
     def _tell_missed(self, lagged: dict[str, int]) -> None:
         for conversation, seq in lagged.items():
             self.outbox.put(write_event(Lag(conversation, seq)))
-
-    def _dirty(self) -> None:
-        self.reactor.dirty.append(self)
 
     def _later(self) -> None:
         self.reactor.later.append(self)

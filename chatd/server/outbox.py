@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Owner = TypeVar("Owner")
 
 IDLE, LATER, DIRTY = range(3)
 
 
-class Outbox:
-    """Bytes on their way to one connection. `bytes` counts them all.
+class Outbox(Generic[Owner]):
+    """Bytes on their way to one connection, its owner. `bytes` counts them all.
 
     Replies are always taken, since reading from the connection pauses while they pile up. Once the
     kernel takes no more, events past `bytes_max` are dropped until half of it has left; `lagged`
     tells, by conversation, after which seq. (Between two flushes one batch of the ledger is all
-    that can come, so whoever reads misses nothing.) `due` tells how soon it is to be flushed:
-    `dirty` and `later` are called when it gets so.
+    that can come, so whoever reads misses nothing.) `due` tells how soon it is to be flushed: when
+    it gets so, the owner is added to `dirty`, or `later` is called. One that is `closed` takes no
+    events.
     """
 
-    __slots__ = ("_dirty", "_later", "bytes", "bytes_max", "chunks", "due", "lagged", "unsent")
+    __slots__ = (
+        "_dirty",
+        "_later",
+        "_owner",
+        "bytes",
+        "bytes_max",
+        "chunks",
+        "closed",
+        "due",
+        "lagged",
+        "unsent",
+    )
 
     def __init__(
-        self, bytes_max: int, dirty: Callable[[], None], later: Callable[[], None]
+        self, bytes_max: int, owner: Owner, dirty: list[Owner], later: Callable[[], None]
     ) -> None:
         self.bytes_max = bytes_max
         self.bytes = 0
@@ -28,6 +43,8 @@ class Outbox:
         self.unsent: memoryview | None = None  # joined, and only begun to be sent
         self.lagged: dict[str, int] | None = None
         self.due = IDLE
+        self.closed = False
+        self._owner = owner
         self._dirty = dirty
         self._later = later
 
@@ -35,7 +52,7 @@ class Outbox:
         """Add what must not be lost."""
         if self.due != DIRTY:
             self.due = DIRTY
-            self._dirty()
+            self._dirty.append(self._owner)
         self.chunks.append(data)
         self.bytes += len(data)
 
@@ -49,15 +66,12 @@ class Outbox:
 
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
         """Add events of a conversation, the first at `seq`, unless too much waits already."""
-        if self.unsent is not None and self.bytes + len(lines) > self.bytes_max:
-            self._miss(conversation, seq)
-            return
-        if self.lagged is not None:
-            self._miss(conversation, seq)
+        hindered = self.unsent is not None or self.lagged is not None or self.closed
+        if hindered and self._refuses(len(lines), conversation, seq):
             return
         if self.due != DIRTY:
             self.due = DIRTY
-            self._dirty()
+            self._dirty.append(self._owner)
         self.chunks.append(lines)
         self.bytes += len(lines)
 
@@ -80,6 +94,15 @@ class Outbox:
         """Drop everything: nobody is left to read it."""
         self.chunks, self.unsent, self.lagged, self.bytes = [], None, None, 0
         self.due = IDLE
+
+    def _refuses(self, size_bytes: int, conversation: str, seq: int) -> bool:
+        """Whether events that come behind what is unsent are missed, which is marked."""
+        if self.closed:
+            return True
+        if self.lagged is None and self.bytes + size_bytes <= self.bytes_max:
+            return False
+        self._miss(conversation, seq)
+        return True
 
     def _miss(self, conversation: str, seq: int) -> None:
         if self.lagged is None:

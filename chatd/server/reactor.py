@@ -33,6 +33,7 @@ CROWD = 8
 """Where so many are served at once, what may wait does: soon it leaves with more."""
 LATER_SECONDS_MAX = 0.004
 _USED_MS_FRESH = 60_000
+_OUT = select.EPOLLOUT
 
 
 class Reactor:
@@ -74,7 +75,8 @@ class Reactor:
     async def flush(self) -> None:
         """Send what waits in every outbox that was written to."""
         while self.dirty:
-            some, self.dirty = self.dirty[:FLUSHES_PER_YIELD], self.dirty[FLUSHES_PER_YIELD:]
+            some = self.dirty[:FLUSHES_PER_YIELD]
+            del self.dirty[:FLUSHES_PER_YIELD]
             for connection in some:
                 if connection.writable:
                     self._flush_one(connection)
@@ -138,8 +140,9 @@ class Reactor:
         """Mark what happened, go on with whoever has input, then let new ones in: a descriptor
         that is closed on the way is not taken for a new one. Returns how many had input."""
         opened = []
+        connections = self.connections
         for descriptor, mask in self.wakeups.happened():
-            connection = self.connections.get(descriptor)
+            connection = connections.get(descriptor)
             if connection is not None:
                 self._note(connection, mask)
             elif descriptor in self.wakeups.doors:
@@ -156,11 +159,12 @@ class Reactor:
         return len(ready)
 
     def _note(self, connection: Connection, mask: int) -> None:
-        if mask & ~select.EPOLLOUT:
+        if mask & ~_OUT:
             connection.readable = True
-            connection.hung_up = connection.hung_up or bool(mask & ENDS)
+            if mask & ENDS:
+                connection.hung_up = True
             self._queue(connection)
-        if mask & select.EPOLLOUT and not connection.writable:
+        if mask & _OUT and not connection.writable:
             connection.writable = True
             self.dirty.append(connection)
 
@@ -177,7 +181,13 @@ class Reactor:
             self._read(connection)
         if connection.lines:
             self.carry_on(connection)
-        self._go_on_further(connection)
+        if (
+            connection.lines
+            or connection.readable
+            or connection.input_ended
+            or not connection.alive
+        ):
+            self._go_on_further(connection)
 
     def _ends(self, connection: Connection) -> bool:
         """Whether nothing more is to be carried out for one that is told nothing any more."""

@@ -9,17 +9,19 @@ class Counted:
     """An outbox of 100 bytes, and how often it called for a flush."""
 
     def __init__(self) -> None:
-        self.dirty = self.later = 0
-        self.outbox = Outbox(100, self._count, self._count_later)
+        self.calls: list[Counted] = []
+        self.later = 0
+        self.outbox = Outbox(100, self, self.calls, self._count_later)
 
-    def _count(self) -> None:
-        self.dirty += 1
+    @property
+    def dirty(self) -> int:
+        return len(self.calls)
 
     def _count_later(self) -> None:
         self.later += 1
 
     @classmethod
-    def stalled(cls, data: bytes) -> Outbox:
+    def stalled(cls, data: bytes) -> Outbox[Counted]:
         """An outbox with `data` that the kernel does not take."""
         outbox = cls().outbox
         outbox.put(data)
