@@ -138,6 +138,17 @@ def called(node: ast.AST) -> set[str]:
     return {ast.unparse(func).rpartition(".")[2] for func in calls}
 
 
+def test_no_exception_is_raised_twice() -> None:
+    """One that is raised again keeps the frames of every time before, and all that they hold."""
+    shared = [
+        (module.place, node.lineno)
+        for module in ALL
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id.isupper()
+    ]
+    assert shared == []
+
+
 def test_no_test_sleeps() -> None:
     """A mock clock's sleep takes no time; any other makes a test slow, and wrong now and then."""
     sleepers = [m for m in TESTS if "sleep" in called(m.tree)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,15 @@ async def test_reads_that_fail_are_unavailable_and_the_connection_goes_on(
             "PING|SUCCESS|x",
         ]
         assert heads(await world.ask(alice, "MSG|#ops|x")) == ["MSG|SUCCESS"]
+
+
+async def test_what_is_refused_is_not_kept(tmp_path: Path) -> None:
+    async with serving(tmp_path) as world:
+        client = world.connect()
+        for number in range(5):
+            await world.ask(client, f"RESUME|{number:043}", f"AUTH|nobody|wrong {number}")
+        gc.collect()
+        asked = [
+            one for one in gc.get_objects() if isinstance(one, commands.Resume | commands.Auth)
+        ]
+        assert asked == []

@@ -17,8 +17,6 @@ from ..ports import Client
 from ..registry import Decision, handles
 from .membership import end_membership
 
-_TAKEN = ChatError(Code.TAKEN, "This name is taken; choose another.")
-
 
 @handles(commands.Register)
 async def register(chat: Chat, client: Client, request: commands.Register) -> Decision:
@@ -27,13 +25,13 @@ async def register(chat: Chat, client: Client, request: commands.Register) -> De
     name = _chosen(request.user)
     _within_quota(chat, client)
     if await chat.asking(lambda: chat.directory.account_named(name)) is not None:
-        raise _TAKEN
+        raise _taken()
     await strong_enough(chat, request.secret, name)
     secret = await chat.passwords.hash(request.secret)
 
     def decide() -> Reply:
         if chat.directory.account_named(name) is not None:
-            raise _TAKEN
+            raise _taken()
         account = chat.directory.admit(Account(chat.ids.account(), name, secret))
         made = changes.AccountMade(account.id, name, secret, chat.clock.now_ms())
         chat.ledger.store(made, account)
@@ -91,8 +89,17 @@ async def prove(chat: Chat, client: Client, user: str, secret: str, hashed: str 
             raise rate_limited(wait, "Too many failed log-ins")
         if not await chat.passwords.verify(secret, hashed):
             chat.slowdown.fail(key, chat.now())
-            raise ChatError(Code.DENIED, "Wrong user or secret.")
+            raise wrong_secret()
         chat.slowdown.succeed(key)
+
+
+def wrong_secret() -> ChatError:
+    """One and the same, whatever was wrong."""
+    return ChatError(Code.DENIED, "Wrong user or secret.")
+
+
+def _taken() -> ChatError:
+    return ChatError(Code.TAKEN, "This name is taken; choose another.")
 
 
 async def strong_enough(chat: Chat, secret: str, user: str) -> None:

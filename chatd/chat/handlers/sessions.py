@@ -16,12 +16,10 @@ from ..chat import Chat
 from ..model import Account, Session
 from ..ports import Client
 from ..registry import Decision, handles
-from .accounts import prove
+from .accounts import prove, wrong_secret
 
 _PAGE = 500
 _DAY_MS = 86_400_000
-_DENIED = ChatError(Code.DENIED, "Wrong user or secret.")
-_NO_TOKEN = ChatError(Code.DENIED, "The token is not valid, or no longer; log in with AUTH.")
 
 
 @handles(commands.Auth)
@@ -30,14 +28,14 @@ async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
     known = await chat.archive.credentials(user or "")  # read, whoever it is: it takes as long
     await prove(chat, client, user or "", request.secret, known and known[1])
     if known is None:
-        raise _DENIED
+        raise wrong_secret()
     id_, hashed, version = known
     secret = await chat.passwords.rehashed(request.secret, hashed)
 
     def decide() -> Reply:
         account = chat.directory.account(id_)
         if account.erased or account.version != version:
-            raise _DENIED
+            raise wrong_secret()
         if secret is not None:
             account.secret = secret
             rehash = changes.SecretSet(account.id, secret, account.version, None)
@@ -51,7 +49,7 @@ async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
 async def resume(chat: Chat, client: Client, request: commands.Resume) -> Decision:
     hashed = token_hash(request.token)
     if hashed is None:
-        raise _NO_TOKEN
+        raise _no_token()
 
     def decide() -> Reply:
         session, account = _resumable(chat, hashed)
@@ -127,16 +125,20 @@ def _possible(raw: str) -> str | None:
         return None
 
 
+def _no_token() -> ChatError:
+    return ChatError(Code.DENIED, "The token is not valid, or no longer; log in with AUTH.")
+
+
 def _resumable(chat: Chat, hashed: bytes) -> tuple[Session, Account]:
     session = chat.directory.session(hashed)
     if session is None:
-        raise _NO_TOKEN
+        raise _no_token()
     account = chat.directory.account(session.account)
     idle_ms = chat.clock.now_ms() - session.used_ms
     if idle_ms > chat.rules.session_idle_days_max * _DAY_MS:
-        raise _NO_TOKEN
+        raise _no_token()
     if account.erased or session.version != account.version:
-        raise _NO_TOKEN
+        raise _no_token()
     return session, account
 
 
