@@ -30,11 +30,12 @@ class _Batch:
     done: trio.Event = field(default_factory=trio.Event)
 
     def answer(self, reader: Reader) -> None:
-        for how, arguments in self.questions:
-            try:
-                self.answers.append((how(reader, *arguments), None))
-            except Exception as error:  # noqa: BLE001
-                self.answers.append((None, error))
+        with reader.snapshot():
+            for how, arguments in self.questions:
+                try:
+                    self.answers.append((how(reader, *arguments), None))
+                except Exception as error:  # noqa: BLE001
+                    self.answers.append((None, error))
 
 
 class Batches:

@@ -105,7 +105,7 @@ class Codec:
 
 
 def _identity(column: str, row: tuple[int, ...]) -> bytes:
-    return column.encode() + b"".join(_ID.pack(part) for part in row)
+    return b"".join([column.encode(), *map(_ID.pack, row)])
 
 
 def _unpack(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T:

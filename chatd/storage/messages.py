@@ -1,19 +1,20 @@
 """How messages are read, from chunks and from memory as if they were one.
 
-Memory is looked at first, and only what it has above the chunks' last seq counts: messages may
-move into a chunk meanwhile, never back.
+Only what memory has above the chunks' last seq counts. Within a snapshot it is looked at before the
+database: messages may move into a chunk meanwhile, never back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import apsw
 
 from .chunks import last_seq, messages_of
 from .codec import Codec
-from .recent import Recent
+from .recent import Recent, View
 from .runs import ALL, Run, between, count, start_of_newest
 
 PAGE_BYTES_MAX = 262_144
@@ -61,7 +62,21 @@ class Messages:
     def __init__(self, db: apsw.Connection, codec: Codec, recent: Recent) -> None:
         self._db = db
         self._codec = codec
-        self._recent = recent
+        self._live = recent
+        self._recent: Recent | View = recent
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read within is as it was at one moment. Without it, nothing may be written
+        while something is read."""
+        self._recent = self._live.view()  # before BEGIN: what moves in between is in both
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._recent = self._live
+            if self._db.in_transaction:  # an error may have ended it
+                self._db.execute("COMMIT")
 
     def last_seq(self, conversation: int) -> int:
         """The seq of its newest message; 0 where there is none."""
@@ -117,20 +132,27 @@ class Messages:
                 break
         return oldest
 
-    def unread(self, conversation: int, account: int, seen: int, upto: int | None) -> Unread | None:
-        """What others have written since `seen`, in commits up to `upto`; None if nothing."""
-        recent = self._recent.of(conversation)
-        if last_seq(self._db, conversation) <= seen and not recent:
-            return None
+    def unread(
+        self, conversation: int, account: int, seen: int, upto: int | None, chunked: int
+    ) -> Unread | None:
+        """What others have written since `seen`, in commits up to `upto`; None if nothing. Chunks
+        hold messages up to the seq `chunked`."""
         latest = ALL if upto is None else upto
+        found = []
+        if chunked > seen:
+            found = self._unread_in_chunks(conversation, account, seen, latest)
+        recent = self._recent.of(conversation)
+        return _added(found + _others(recent, account, max(chunked, seen), latest))
+
+    def _unread_in_chunks(
+        self, conversation: int, account: int, seen: int, latest: int
+    ) -> list[Unread]:
         tag = self._codec.sender_tag(conversation, account)
         found: list[Unread] = []
         mixed: list[Unread] = []  # chunks with own messages as well
-        last = seen
         for first, chunk_last, messages, senders, box in self._db.execute(
             _UNREAD, (conversation, seen, latest, tag)
         ):
-            last = max(last, chunk_last or 0)
             if box is not None:
                 runs = self._open(conversation, first, chunk_last, messages, box)
                 found += _others(runs, account, seen, latest)
@@ -138,8 +160,7 @@ class Messages:
                 mixed.append((messages - messages_of(senders, tag), first, chunk_last))
             elif messages:
                 found.append((messages, first, chunk_last))
-        found += self._exact(conversation, account, [unread for unread in mixed if unread[0]])
-        return _added(found + _others(recent, account, last, latest))
+        return found + self._exact(conversation, account, [u for u in mixed if u[0]])
 
     def _exact(self, conversation: int, account: int, mixed: list[Unread]) -> list[Unread]:
         """The first and the last of them are opened for their seqs; between, counts are enough."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import apsw
@@ -19,9 +20,19 @@ SENT_IDS_LOADED_MAX = 5_000
 
 _ROLES: tuple[RoleWord, ...] = ("member", "moderator", "owner")
 _ACCOUNT = "SELECT id, name_box, secret_box, level, version FROM account"
+_ACCOUNT_SETS = (
+    "SELECT 0, conversation FROM member WHERE account = ?1 AND role IS NOT NULL"
+    " UNION ALL SELECT 1, blocked FROM block WHERE account = ?1"
+    " UNION ALL SELECT 2, room FROM invite WHERE account = ?1"
+)
 _ROOM = (
     "SELECT id, name_box, topic_box, private, history, level, ceiling FROM conversation"
     " WHERE name_box IS NOT NULL"
+)
+_MEMBERSHIPS = (
+    "SELECT m.conversation, m.seen, c.name_box, m.label_box, (SELECT last_seq FROM chunk"
+    " WHERE conversation = m.conversation ORDER BY first_seq DESC LIMIT 1)"
+    " FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.account = ?"
 )
 _SESSION = (
     "SELECT id, public_box, account, version, created_ms, used_ms, address_box, token_hash"
@@ -39,6 +50,10 @@ class Reader:
 
     def close(self) -> None:
         self._db.close()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All that is read within is as it was at one moment."""
+        return self._messages.snapshot()
 
     def credentials(self, name: str) -> tuple[int, str, int] | None:
         sql = "SELECT id, secret_box, version FROM account WHERE name_hash = ?"
@@ -68,14 +83,9 @@ class Reader:
             level,
             version,
         )
-        for room in self._all(
-            "SELECT conversation FROM member WHERE account = ? AND role IS NOT NULL", id_
-        ):
-            account.rooms.add(room[0])
-        for other in self._all("SELECT blocked FROM block WHERE account = ?", id_):
-            account.blocked.add(other[0])
-        for room in self._all("SELECT room FROM invite WHERE account = ?", id_):
-            account.invites.add(room[0])
+        sets = account.rooms, account.blocked, account.invites
+        for kind, member in self._all(_ACCOUNT_SETS, id_):
+            sets[kind].add(member)
         return account
 
     def room_named(self, name: str) -> Room | None:
@@ -150,7 +160,7 @@ class Reader:
 
     def sent_ids(self, account: int) -> SentIds:
         sql = "SELECT time_ms, sent_box FROM sent WHERE account = ? LIMIT ?"
-        rows = list(self._all(sql, account, SENT_IDS_LOADED_MAX))
+        rows = self._all(sql, account, SENT_IDS_LOADED_MAX)
         ids = SentIds(account, complete=len(rows) < SENT_IDS_LOADED_MAX)
         for time_ms, box in rows:
             client_id, sent = self._codec.open_sent(account, time_ms, box)
@@ -177,12 +187,8 @@ class Reader:
 
     def unread(self, account: int, upto: int | None = None) -> list[StoredUnread]:
         found = []
-        member = (
-            "SELECT m.conversation, m.seen, c.name_box, m.label_box FROM member m"
-            " JOIN conversation c ON c.id = m.conversation WHERE m.account = ?"
-        )
-        for conversation, seen, name, label in list(self._all(member, account)):
-            unread = self._messages.unread(conversation, account, seen, upto)
+        for conversation, seen, name, label, chunked in self._all(_MEMBERSHIPS, account):
+            unread = self._messages.unread(conversation, account, seen, upto, chunked or 0)
             if unread is not None:
                 called = self._label(conversation, account, name, label)
                 found.append(StoredUnread(called, *unread))
@@ -252,5 +258,5 @@ class Reader:
     def _one(self, sql: str, *bindings: Any) -> tuple[Any, ...] | None:
         return self._db.execute(sql, bindings).fetchone()
 
-    def _all(self, sql: str, *bindings: Any) -> Iterable[tuple[Any, ...]]:
-        return self._db.execute(sql, bindings)
+    def _all(self, sql: str, *bindings: Any) -> list[tuple[Any, ...]]:
+        return self._db.execute(sql, bindings).fetchall()  # none stays open, whatever goes wrong

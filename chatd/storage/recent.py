@@ -1,7 +1,8 @@
 """Recent messages: those that are on disk in the journal and not yet in a chunk, in memory.
 
-The writer's thread changes them, after a commit. Readers, in other threads, look here first and
-into the chunks then: what has left here meanwhile is there; what is in both counts once, by seq.
+The writer's thread changes them, after a commit. Readers, in other threads, take a view of them
+first and a snapshot of the database then: what has left here meanwhile is in both, and counts once,
+by seq.
 """
 
 from __future__ import annotations
@@ -29,6 +30,26 @@ class Backlog:
         self.weight = BACKLOG_WEIGHT
 
 
+class View:
+    """What `Recent` held at one moment."""
+
+    __slots__ = ("_backlogs", "_latest")
+
+    def __init__(self, backlogs: dict[int, Backlog], latest: int) -> None:
+        self._backlogs = backlogs
+        self._latest = latest
+
+    def of(self, conversation: int) -> list[Run]:
+        """A copy of its backlog."""
+        backlog = self._backlogs.get(conversation)
+        if backlog is None:
+            return []
+        runs = backlog.runs.copy()
+        while runs and runs[-1].commit > self._latest:  # came since
+            runs.pop()
+        return runs
+
+
 class Recent:
     """Backlogs of conversations, the one with the oldest message first."""
 
@@ -38,7 +59,13 @@ class Recent:
         self._lock = Lock()
         self._backlogs: dict[int, Backlog] = {}
         self._ripe: dict[int, None] = {}
+        self._latest = 0  # the commit of the newest message
         self.weight = 0
+
+    def view(self) -> View:
+        """What is here now. Any thread may call it."""
+        with self._lock:
+            return View(self._backlogs.copy(), self._latest)
 
     def of(self, conversation: int) -> list[Run]:
         """A copy of its backlog. Any thread may call it."""
@@ -57,6 +84,7 @@ class Recent:
                     self.weight += BACKLOG_WEIGHT
                 backlog.runs.append(run)
                 backlog.weight += weight
+                self._latest = run.commit
                 if backlog.weight >= self._ripe_weight:
                     self._ripe[conversation] = None
         self.weight += sum(weights)

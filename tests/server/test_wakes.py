@@ -5,12 +5,17 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+import apsw
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from chatd.chat.directory import Key
 from chatd.chat.model import Room
+from chatd.security.keys import ServerKey
 from chatd.storage.batches import Batches
+from chatd.storage.codec import Codec
+from chatd.storage.reads import Reader
+from chatd.storage.recent import Recent
 from tests.chat.harness import World, heads, in_ops, serving
 
 PATIENCE_SECONDS = 20
@@ -86,7 +91,8 @@ async def test_after_a_failure_no_room_is_kept_that_is_not_in_memory(tmp_path: P
 
 
 async def test_when_a_batch_of_reads_breaks_off_all_who_asked_are_told() -> None:
-    batches = Batches([object()])  # type: ignore[list-item]
+    codec = Codec(ServerKey(bytes(32)))
+    batches = Batches([Reader(apsw.Connection(":memory:"), codec, Recent())])
     told: list[str] = []
 
     class Broken(BaseException):
