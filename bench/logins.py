@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 
-from .harness import BUILD, Plan, Row, Running, chatd, pinned
+from .harness import BUILD, Plan, Row, Running, chatd
 from .storm import DESCRIPTORS_SPARE, Meter, Storm, connect, keeping_to
 from .talk import LOGINS_UNDER_WAY, MESSAGES_PER_SECOND, PAIRS, SECRET, Talk, logged_in
 
@@ -30,6 +30,7 @@ ROOM_MEMBERS = 50
 UNREAD = 5  # in each of two rooms
 ACCOUNTS = 32  # that log in with argon2, by turns
 TALK_SECONDS_MIN = 8.0
+OWN_SECONDS = 2.0  # of argon2-cffi alone
 DEFAULT_HASHES = {"argon2_memory_kib": "19456", "argon2_passes": "2", "argon2_lanes": "1"}
 
 _ROOMS = CONNECTIONS // ROOM_MEMBERS
@@ -63,9 +64,11 @@ _RESUME_TOLD = (
 )
 _ARGON2_TOLD = (
     f"AUTH with argon2id (19 MiB, 2 passes, 1 lane), {LOGINS_UNDER_WAY} under way, while"
-    f" {PAIRS} pairs exchange {MESSAGES_PER_SECOND} stored messages per second. argon2-cffi alone"
-    " runs right before and after, with as many threads on the same cores. Where the server has"
-    " two cores it shares the second with the client."
+    f" {PAIRS} pairs exchange {MESSAGES_PER_SECOND} stored messages per second. *Alone*:"
+    " argon2-cffi by itself right before and after, a thread for each core. *Beside*: the same,"
+    " in a process of its own, while the server carries those messages and nobody logs in: what the"
+    " messages leave, and what they take with such a neighbour. Where the server has two cores it"
+    " shares the second with the client."
 )
 
 
@@ -153,10 +156,11 @@ def _resume(server: Running, tokens: list[str], connected: bool) -> Row:
 
 
 def _argon2(core: int | None, seconds: float) -> Row:
-    """The rate of AUTH against argon2's own before and after; latencies at rest and meanwhile."""
-    threads = 1 if core is not None else len(os.sched_getaffinity(0))
+    """The rate of AUTH against argon2's own, before and after and beside messages; latencies at
+    rest, beside argon2 and during log-ins."""
+    cores = os.sched_getaffinity(0) if core is None else {sorted(os.sched_getaffinity(0))[core]}
     seconds = max(seconds, TALK_SECONDS_MIN)
-    before = _own_rate(core, threads)
+    before = _own_rate(cores)
     with chatd(settings=DEFAULT_HASHES, core=core) as server, keeping_to(1):
         speakers = [logged_in(server.port, f"speaker{n}") for n in range(PAIRS)]
         listeners = [logged_in(server.port, f"listener{n}") for n in range(PAIRS)]
@@ -167,22 +171,36 @@ def _argon2(core: int | None, seconds: float) -> Row:
         def log_in() -> socket.socket:
             return connect(server.port, f"AUTH|user{next(turns)}|{SECRET}\n".encode())
 
-        rest, storm = Talk(speakers, listeners, log_in), Talk(speakers, listeners, log_in)
+        rest, beside, storm = (Talk(speakers, listeners, log_in) for _ in range(3))
         rest.run(seconds, 0)
+        with _own_started(cores, seconds) as argon2:
+            beside.run(seconds, 0)
+            left = _printed(argon2)
         meter = Meter(server.pid)
         storm.run(seconds, LOGINS_UNDER_WAY)
         row: Row = meter.stop(storm.logins)
         for sock in [*speakers, *listeners]:
             sock.close()
-    own = (before + _own_rate(core, threads)) / 2
-    spread = {"rest_ms": _percentiles(rest), "storm_ms": _percentiles(storm)}
-    return {"cores": threads, "own_rate": own, **row, **spread}
+    own = (before + _own_rate(cores)) / 2
+    talks = {"rest_ms": rest, "beside_ms": beside, "storm_ms": storm}
+    spread = {name: _percentiles(talk) for name, talk in talks.items()}
+    return {"cores": len(cores), "own_rate": own, "beside_rate": left, **row, **spread}
 
 
-def _own_rate(core: int | None, threads: int) -> float:
-    where = pinned(core) if core is not None else []
-    command = [*where, sys.executable, "-c", _ARGON2, str(threads), "2"]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def _own_rate(cores: set[int]) -> float:
+    with _own_started(cores, OWN_SECONDS) as argon2:
+        return _printed(argon2)
+
+
+def _own_started(cores: set[int], seconds: float) -> subprocess.Popen[str]:
+    """argon2-cffi by itself, a thread for each core; it prints its rate."""
+    where = ["taskset", "-c", ",".join(map(str, cores))]
+    command = [*where, sys.executable, "-c", _ARGON2, str(len(cores)), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _printed(argon2: subprocess.Popen[str]) -> float:
+    return float(argon2.communicate()[0])
 
 
 def _percentiles(talk: Talk) -> list[float]:
@@ -233,17 +251,23 @@ def _argon2_table(rows: list[Row]) -> str:
     lines = [
         _ARGON2_TOLD,
         "",
-        "| cores | AUTH/s | argon2 alone/s | share | p50, p99 at rest (ms) | during log-ins (ms) |",
-        "| ---: | ---: | ---: | ---: | --- | --- |",
+        "| cores | AUTH/s | of alone | of beside | p50, p99 at rest, ms | beside | in log-ins |",
+        "| ---: | ---: | ---: | ---: | --- | --- | --- |",
     ]
     for cores in sorted({row["cores"] for row in rows}):
         some = [row for row in rows if row["cores"] == cores]
-        share = median(row["rate"] / row["own_rate"] for row in some)
+        latencies = (_latency(some, name) for name in ("rest_ms", "beside_ms", "storm_ms"))
         lines.append(
-            f"| {cores} | {_median(some, 'rate'):.1f} | {_median(some, 'own_rate'):.1f} |"
-            f" {share:.2f} | {_latency(some, 'rest_ms')} | {_latency(some, 'storm_ms')} |"
+            f"| {cores} | {_median(some, 'rate'):.1f} | {_share(some, 'own_rate')} |"
+            f" {_share(some, 'beside_rate')} | {' | '.join(latencies)} |"
         )
     return "\n".join(lines)
+
+
+def _share(rows: list[Row], name: str) -> str:
+    """Of argon2's own rate, and that rate."""
+    share = median(row["rate"] / row[name] for row in rows)
+    return f"{share:.2f} of {_median(rows, name):.1f}"
 
 
 def _latency(rows: list[Row], name: str) -> str:

@@ -1,12 +1,16 @@
 """argon2id and zxcvbn in threads, as many at a time as there are cores, behind a bounded queue.
 
-A permit is held until the work is really done, also when the client is gone: a cancelled wait that
-freed it early would let a flood through.
+A thread is taken until the work is really done, also when the client is gone: a cancelled wait that
+freed it early would let a flood through. Hashing has threads of its own that take from their queue
+by themselves, so that no core waits for the loop between two hashes. They are nice: on a core that
+they share, whoever carries messages goes first.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -14,6 +18,10 @@ import trio
 
 from chatd.protocol.errors import ChatError, Code
 from chatd.security.passwords import Hasher, weakness
+
+NICENESS = 10
+"""Of the hashing threads. Beside a busy program a tenth of a core is left to them: were they nicer,
+log-ins would take seconds there, and one that waits while it holds the interpreter stops us all."""
 
 T = TypeVar("T")
 
@@ -24,7 +32,9 @@ class PasswordThreads:
     def __init__(self, hasher: Hasher, threads: int, queue_max: int) -> None:
         self.hasher = hasher
         self.queue_max = queue_max
-        self._hashing = trio.CapacityLimiter(threads)
+        self._hashing = ThreadPoolExecutor(threads, "hashing", os.nice, (NICENESS,))
+        self._threads = threads
+        self._under_way = 0  # at work or waiting for it
         self._scoring = trio.CapacityLimiter(1)  # zxcvbn is not thread-safe, and holds the GIL
         self._turns: dict[Hashable, trio.Lock] = {}
 
@@ -40,11 +50,11 @@ class PasswordThreads:
                 self._turns.pop(key, None)
 
     async def hash(self, secret: str) -> str:
-        return await self._run(self._hashing, self.hasher.hash, secret)
+        return await self._hashed(self.hasher.hash, secret)
 
     async def verify(self, secret: str, hashed: str | None) -> bool:
         known = hashed or self.hasher.decoy
-        right = await self._run(self._hashing, self.hasher.verify, secret, known)
+        right = await self._hashed(self.hasher.verify, secret, known)
         return right and hashed is not None
 
     async def rehashed(self, secret: str, hashed: str) -> str | None:
@@ -53,11 +63,35 @@ class PasswordThreads:
         return await self.hash(secret)
 
     async def weakness(self, secret: str, user: str) -> str | None:
-        return await self._run(self._scoring, weakness, secret, user)
+        if self._scoring.statistics().tasks_waiting >= self.queue_max:
+            raise _too_many()
+        return await trio.to_thread.run_sync(weakness, secret, user, limiter=self._scoring)
 
-    async def _run(
-        self, limiter: trio.CapacityLimiter, work: Callable[..., T], *arguments: str
-    ) -> T:
-        if limiter.statistics().tasks_waiting >= self.queue_max:
-            raise ChatError(Code.RATE_LIMITED, "1 second to wait. Too many log-ins at this moment.")
-        return await trio.to_thread.run_sync(work, *arguments, limiter=limiter)
+    async def _hashed(self, work: Callable[..., T], *arguments: str) -> T:
+        if self._under_way >= self._threads + self.queue_max:
+            raise _too_many()
+        self._under_way += 1
+        try:
+            return await _in_pool(self._hashing, work, *arguments)
+        finally:
+            self._under_way -= 1
+
+
+def _too_many() -> ChatError:
+    """A new one each time: what is raised again keeps the frames of every time before."""
+    return ChatError(Code.RATE_LIMITED, "1 second to wait. Too many log-ins at this moment.")
+
+
+async def _in_pool(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: str) -> T:
+    """Who is cancelled leaves the queue; what has begun is waited for."""
+    token, done = trio.lowlevel.current_trio_token(), trio.Event()
+    future = pool.submit(work, *arguments)
+    future.add_done_callback(lambda _: token.run_sync_soon(done.set))
+    try:
+        await done.wait()
+    except trio.Cancelled:
+        if not future.cancel():
+            with trio.CancelScope(shield=True):
+                await done.wait()
+        raise
+    return future.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from threading import Event as ThreadEvent
 from typing import Any
@@ -12,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from chatd.protocol.errors import ChatError, Code
 from chatd.security.passwords import MALFORMED, Hasher
-from chatd.server.passwords import PasswordThreads
+from chatd.server.passwords import NICENESS, PasswordThreads
 
 PATIENCE_SECONDS = 20
 
@@ -159,3 +160,42 @@ async def test_who_gives_up_its_turn_leaves_no_trace() -> None:
                 pytest.fail("two at once")
         assert again.cancelled_caught
     assert vars(passwords)["_turns"] == {}
+
+
+async def test_only_the_threads_that_hash_are_nice() -> None:
+    niceness: list[int] = []
+
+    class Noting(Hasher):
+        def hash(self, secret: str) -> str:
+            niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
+            return super().hash(secret)
+
+    passwords = PasswordThreads(Noting(8, 1, 1), 1, 10)
+    await passwords.hash("secret")
+    ours, theirs = niceness  # the decoy is made in this thread
+    assert theirs == min(ours + NICENESS, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours
+
+
+async def test_who_is_cancelled_waits_for_what_has_begun() -> None:
+    hasher = Held()
+    passwords = PasswordThreads(hasher, threads=1, queue_max=1)
+    hasher.go_on.clear()
+    ended: list[str] = []
+
+    async def gone() -> None:
+        try:
+            await passwords.hash("of a client that is gone")
+        finally:
+            ended.append("gone")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gone)
+        await until(lambda: hasher.begun == 1)
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await wait_all_tasks_blocked(0.01)
+        assert not ended
+        hasher.go_on.set()
+    assert ended
+    assert (await passwords.hash("of another")).startswith("$argon2id$")
