@@ -48,7 +48,7 @@ Rooms = Annotated[
         max=ROOMS_MAX,
         metavar="N",
         help="Over how many rooms they spread.",
-        show_default="10, or as many as there are connections",
+        show_default="10, or half as many as connections",
     ),
 ]
 Senders = Annotated[
@@ -133,7 +133,7 @@ async def bench(
     if clean_up:
         await _clean_up(desk)
         return
-    rooms = rooms or min(ROOMS, connections)
+    rooms = rooms or max(1, min(ROOMS, connections // 2))
     made = 1 if own_account else accounts or accounts_for(connections, rooms)
     plan = Plan(
         connections=connections,

@@ -10,7 +10,7 @@ from chatd.protocol.fields import TEXT_BYTES_MAX
 CONNECTIONS_MAX = 10_000
 ACCOUNTS_MAX = 1_000
 ROOMS = 10
-"""Where not asked for; fewer where connections are fewer."""
+"""Where not asked for; fewer where connections are few, so that each hears another."""
 ROOMS_MAX = 1_000
 WINDOW_MAX = 4_096
 RATE_MAX = 1_000_000.0
