@@ -21,6 +21,7 @@ from chatd.server import folder, logs
 from chatd.server import run as serving
 from chatd.server.connection import Connection
 from chatd.server.dispatch import Dispatcher
+from chatd.server.listeners import listening
 from chatd.server.run import Server
 from chatd.server.settings import Settings
 from chatd.storage.codec import Codec
@@ -84,7 +85,8 @@ async def world() -> AsyncIterator[World]:
         store = SqliteStore(home.database, home.key)
         async with aclosing(store), trio.open_nursery() as nursery:
             server = serving._build(settings, lambda: settings, store, home.key.fingerprint())
-            server.doors.sockets = list(stack.enter_context(serving._sockets(settings)))
+            doors = stack.enter_context(listening(serving._addresses(settings), None))
+            server.doors.doors = list(doors)
             Dispatcher(server.chat, server.reactor, server.committer, nursery)
             clients = await _joined(server)
             for client in clients:
@@ -118,7 +120,7 @@ def _as_when_serving() -> None:
 
 async def _joined(server: Server) -> list[socket.socket]:
     """Everybody, logged in and in the rooms; the first is the sender."""
-    port: int = server.doors.sockets[0].getsockname()[1]
+    port: int = server.doors.doors[0].sock.getsockname()[1]
     clients: list[socket.socket] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.reactor.run)

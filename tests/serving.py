@@ -1,12 +1,10 @@
 """A real server for a test: its own process, port and data folder, and cheap password hashing.
 
-    with running(tmp_path) as server:
-        with server.connect() as alice:
-            assert alice.read().startswith("*HELLO|")
-            alice.send("PING|hi")
-            assert alice.read() == "PING|SUCCESS|hi"
-
-Nothing here waits by the clock: `PATIENCE_SECONDS` only ends a test that would hang.
+with running(tmp_path) as server:
+    with server.connect() as alice:
+        assert alice.read().startswith("*HELLO|")
+        alice.send("PING|hi")
+        assert alice.read() == "PING|SUCCESS|hi"
 """
 
 from __future__ import annotations
@@ -20,16 +18,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Protocol, Self
+from typing import IO, Protocol
 
 import pytest
 
-PATIENCE_SECONDS = 60.0
+from tests.peer import PATIENCE_SECONDS, Peer
+from tests.tls import TlsSocket, trusting
+
 SECRET = "correct horse battery"
 
 _ROOT = Path(__file__).parents[1]
-_ADDRESS = re.compile(r"listens on [\d.]+:(\d+)")
+_ADDRESS = re.compile(r"listens on (?:tls://)?[\d.]+:(\d+)")
+Tls = tuple[Path, Path]
+"""The files of a certificate and of its key."""
+
 _CHEAP = {"argon2_memory_kib": 8, "argon2_passes": 1, "name": "test"}
 
 
@@ -40,92 +42,6 @@ def environment(**settings: object) -> dict[str, str]:
     for name, value in {**_CHEAP, **settings}.items():
         kept[f"CHATD_{name.upper()}"] = str(value)
     return kept
-
-
-class Peer:
-    """One connection, as lines; blocking."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.settimeout(PATIENCE_SECONDS)
-        self.sock = sock
-        self._unread = bytearray()
-        self._scanned = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def send(self, *lines: str) -> None:
-        """Send `lines` in one call, an LF after each."""
-        self.send_bytes("".join(f"{line}\n" for line in lines).encode())
-
-    def send_bytes(self, data: bytes) -> None:
-        """Send `data` as it is."""
-        self.sock.sendall(data)
-
-    def read(self) -> str:
-        """The next line without its LF. Raises EOFError at the end of input."""
-        while (end := self._unread.find(b"\n", self._scanned)) < 0:
-            self._scanned = len(self._unread)
-            if not (data := self.sock.recv(262_144)):
-                raise EOFError(f"the server closed; unfinished: {bytes(self._unread)!r}")
-            self._unread += data
-        line = self._unread[:end].decode()
-        del self._unread[: end + 1]
-        self._scanned = 0
-        return line
-
-    def put_back(self, line: str) -> None:
-        """Make `line` the next that is read."""
-        self._unread[:0] = f"{line}\n".encode()
-
-    def ask(self, line: str) -> str:
-        """Send `line` and return the next line that is no event."""
-        self.send(line)
-        while (got := self.read()).startswith("*"):
-            pass
-        return got
-
-    def items(self, line: str) -> list[list[str]]:
-        """Send `line`; the fields of each ITEM that answers it. Events are passed over."""
-        self.send(line)
-        items: list[list[str]] = []
-        while True:
-            fields = self.read().split("|")
-            if fields[1] == "ITEM":
-                items.append(fields[2:])
-            elif not fields[0].startswith("*"):
-                assert fields[1:] == ["SUCCESS", str(len(items))], fields
-                return items
-
-    def ended(self) -> bool:
-        """Whether the input ends here; waits for the end or for more."""
-        try:
-            return not self._unread and not self.sock.recv(1, socket.MSG_PEEK)
-        except ConnectionResetError:
-            return True
-
-    def rest(self) -> list[str]:
-        """Every line up to the end of input."""
-        lines = []
-        while not self.ended():
-            lines.append(self.read())
-        return lines
-
-    def half_close(self) -> None:
-        """Say that no more will be sent."""
-        self.sock.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        """Close at once."""
-        self.sock.close()
 
 
 class Process(Protocol):
@@ -144,12 +60,21 @@ class Process(Protocol):
 
 
 class Server:
-    """`python -m chatd run` on the data in `folder / "data"`, with CHATD_… from `settings`."""
+    """`python -m chatd run` on the data in `folder / "data"`, with CHATD_… from `settings`; all
+    connections to it are made inside TLS where `tls` names the files of a certificate."""
 
-    def __init__(self, folder: Path, *, host: object = "127.0.0.1", **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: object = "127.0.0.1",
+        tls: Tls | None = None,
+        **settings: object,
+    ) -> None:
         self.data = folder / "data"
         self.log = folder / "log"
         self.host = str(host)
+        self.tls = tls
         self.settings = settings
         self.port = 0
         self.process: Process | None = None
@@ -168,7 +93,11 @@ class Server:
 
     def command(self) -> list[str]:
         """What is run."""
-        where = ["--listen", f"{self.host}:0", "--data", str(self.data)]
+        scheme = "" if self.tls is None else "tls://"
+        where = ["--listen", f"{scheme}{self.host}:0", "--data", str(self.data)]
+        if self.tls is not None:
+            cert, key = self.tls
+            where += ["--tls-cert", str(cert), "--tls-key", str(key)]
         return [sys.executable, "-m", "chatd", "run", *where]
 
     def start(self) -> None:
@@ -209,6 +138,8 @@ class Server:
         peer = Peer(sock)
         self._peers.append(peer)
         sock.connect((host, self.port))
+        if self.tls is not None:
+            peer.sock = TlsSocket(sock, trusting(self.tls[0]))
         return peer
 
     def part(self) -> None:
@@ -277,9 +208,11 @@ def own_address() -> str:
 
 
 @contextmanager
-def running(folder: Path, *, host: object = "127.0.0.1", **settings: object) -> Iterator[Server]:
+def running(
+    folder: Path, *, host: object = "127.0.0.1", tls: Tls | None = None, **settings: object
+) -> Iterator[Server]:
     """A server that runs; killed afterwards, if it still does, and all connections closed."""
-    server = Server(folder, host=host)
+    server = Server(folder, host=host, tls=tls)
     server.settings |= settings
     server.start()
     try:

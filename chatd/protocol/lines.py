@@ -64,6 +64,9 @@ def decode_line(raw: bytes) -> Line:
     return line
 
 
+_CUT = _bad_line("it has no LF, and the end was not announced: somebody may have cut it")
+
+
 class LineReader:
     """Cuts a stream of bytes into lines; one for each connection."""
 
@@ -86,9 +89,12 @@ class LineReader:
         lines.pop()
         return lines if "" not in lines else [line for line in lines if line]
 
-    def end(self) -> list[Line]:
-        """The last line, where the input ends without LF."""
+    def end(self, cut: bool = False) -> list[Line]:
+        """The last line, where the input ends without LF; `cut`: somebody else may have ended
+        it."""
         data, self._rest = self._rest, b""
+        if data and cut:
+            return [_CUT]
         return self._careful(data + b"\n") if data else []
 
     @property

@@ -21,9 +21,11 @@ from chatd.storage.findings import Report
 from chatd.storage.sqlite import OpenError
 
 from . import folder, logs
+from .certificates import write_self_signed
 from .listeners import ListenError
 from .run import serve
 from .settings import Settings, SettingsError, load
+from .tls import CertificateError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -33,6 +35,7 @@ EXIT_INTERRUPTED = 130
 _EXITS: dict[type[Exception], int] = {
     SettingsError: EXIT_USAGE,
     typer.TyperException: EXIT_USAGE,
+    CertificateError: EXIT_USAGE,
     ListenError: EXIT_FAILED,
     CopyError: EXIT_FAILED,
     folder.FolderError: EXIT_FOLDER,
@@ -82,7 +85,11 @@ def _root(
 def run(
     listen: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="Where to listen; may be given several times."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where to listen: HOST:PORT, tls://HOST:PORT or unix:PATH; may be given several"
+            " times.",
+        ),
     ] = None,
     unix: Annotated[
         str | None, typer.Option(metavar="PATH", help="A Unix socket to listen on as well.")
@@ -92,11 +99,45 @@ def run(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What the server calls itself.")
     ] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The certificate for tls://, in PEM.")
+    ] = None,
+    tls_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Its private key, in PEM.")
+    ] = None,
 ) -> None:
-    """Serve until told to stop; SIGHUP reads the settings again."""
-    flags = {"listen": listen or None, "unix": unix, "data": data, "name": name}
+    """Serve until told to stop; SIGHUP reads the settings and the certificate again."""
+    flags = {
+        "listen": listen or None,
+        "unix": unix,
+        "data": data,
+        "name": name,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+    }
     settings = partial(load, config, os.environ, flags)
     trio.run(serve, settings(), settings)
+
+
+@app.command()
+def cert(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME…", help="Host names and addresses it is for.")
+    ],
+    tls_cert: Annotated[Path, typer.Option(metavar="FILE", help="Where to write it.")] = Path(
+        "chatd-cert.pem"
+    ),
+    tls_key: Annotated[Path, typer.Option(metavar="FILE", help="Where to write its key.")] = Path(
+        "chatd-key.pem"
+    ),
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="How long it is valid.")] = 3_650,
+) -> None:
+    """Make a self-signed certificate for tls://, and print its fingerprint."""
+    pin = write_self_signed(names, days, tls_cert, tls_key)
+    typer.echo(f"The certificate is {tls_cert}, its private key {tls_key}. Serve with both:")
+    typer.echo(f"  chatd run --listen tls://0.0.0.0:4041 --tls-cert {tls_cert} --tls-key {tls_key}")
+    typer.echo("Tell its fingerprint to those who come in, by another way than this server:")
+    typer.echo(f"  chatctl --server chats://{names[0]}:4041 --pin {pin}")
 
 
 @app.command()

@@ -9,19 +9,37 @@ from typing import Protocol
 
 
 class Codec(Protocol):
-    """One connection's transport."""
+    """One connection's transport.
+
+    `opening`: a handshake is not over, and what is sent waits for it. `waiting`: so many bytes of
+    its own it has for the peer; the next `send` gives them. `ended`: why no more can come; EOFError
+    where the peer has said so. `guarded`: an end that is not said so may be an attacker's.
+    """
+
+    opening: bool
+    ended: EOFError | OSError | None
+    guarded: bool
+
+    @property
+    def waiting(self) -> int: ...
 
     def receive(self, data: bytes) -> bytes:
         """What a socket gave, as bytes of the protocol."""
 
     def send(self, plain: bytes) -> bytes:
-        """Bytes of the protocol, as a socket takes them."""
+        """Bytes of the protocol, as a socket takes them, after those of the codec's own."""
+
+    def end(self) -> bytes:
+        """What says, as the last, that no more will come."""
 
 
 class Plain:
     """Netcat's: bytes as they are."""
 
     __slots__ = ()
+    opening = guarded = False
+    waiting = 0
+    ended: EOFError | OSError | None = None
 
     def receive(self, data: bytes) -> bytes:
         return data
@@ -29,5 +47,8 @@ class Plain:
     def send(self, plain: bytes) -> bytes:
         return plain
 
+    def end(self) -> bytes:
+        return b""
 
-PLAIN = Plain()
+
+PLAIN: Codec = Plain()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+import structlog
+
 from chatd.chat.model import Session
 from chatd.protocol.errors import Code
 from chatd.protocol.events import Bye, Lag
@@ -22,6 +24,10 @@ READ_BYTES_MAX = 65_536
 REPLY_BYTES_MAX = 262_144
 """While more than this waits to be sent, the connection's requests wait too."""
 
+CODEC_BYTES_MAX = 65_536
+"""So much of a codec's own may wait, for a peer that does not read."""
+
+_log = structlog.get_logger()
 _LIVE = frozenset({State.OPEN, State.DRAINING})
 _SCRATCH = memoryview(bytearray(READ_BYTES_MAX))
 """What was read last, of any connection: room made anew for each read costs more than to copy."""
@@ -94,6 +100,11 @@ class Connection:
         ever."""
         return self.busy or self.choked or self.deaf
 
+    @property
+    def cut(self) -> bool:
+        """Whether somebody else may have ended its input."""
+        return self.codec.guarded and self.codec.ended is None
+
     def put(self, line: bytes) -> None:
         if self.alive:
             self.outbox.put(line)
@@ -129,6 +140,8 @@ class Connection:
 
     def receive(self) -> bytes:
         """Read once; b"" where there is nothing now. OSError, EOFError."""
+        if self.codec is not PLAIN:
+            self._demand_open()
         try:
             count = self.sock.recv_into(_SCRATCH)
         except BlockingIOError:
@@ -139,7 +152,32 @@ class Connection:
         # A short read has emptied the socket, unless an end or an error stands behind it.
         if count < READ_BYTES_MAX and not self.hung_up:
             self.readable = False
-        return self.codec.receive(bytes(_SCRATCH[:count]))
+        data = bytes(_SCRATCH[:count])
+        return data if self.codec is PLAIN else self._decoded(data)
+
+    def _demand_open(self) -> None:
+        """EOFError, OSError where nothing more can come, or is wanted."""
+        if self.codec.ended is not None:
+            raise self.codec.ended
+        if self.codec.waiting > CODEC_BYTES_MAX:
+            raise ConnectionAbortedError("it asks for answers that it does not read")
+
+    def _decoded(self, data: bytes) -> bytes:
+        plain = self.codec.receive(data)
+        if isinstance(self.codec.ended, OSError):
+            self._complain()
+        elif self.codec.waiting:
+            self.outbox.put(b"")
+        if self.codec.ended is not None:
+            self.readable = True  # to come to the end, once what came before is carried out
+        return plain
+
+    def _complain(self) -> None:
+        """Tell what was wrong, as the last we say, and if it is heard."""
+        try:
+            self.sock.send(self.codec.send(b""))
+        except OSError as error:
+            _log.debug("complaint not sent", problem=error.strerror)
 
     def flush(self) -> bool:
         """Send what waits, as far as the kernel takes it; whether all has left. OSError."""
@@ -167,6 +205,8 @@ class Connection:
         if self.codec is PLAIN:
             return plain
         coded = self.codec.send(plain)
+        if self.state is State.CLOSING:
+            coded += self.codec.end()
         self.outbox.bytes += len(coded) - len(plain)
         return coded
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,11 @@ from chatd.protocol.errors import Code
 from chatd.protocol.events import PROTOCOL, Bye, Hello
 from chatd.protocol.wire import write_event
 
-from .codecs import PLAIN
+from .addresses import Listen
+from .codecs import PLAIN, Codec
 from .connection import Connection
 from .reactor import Reactor
+from .tls import Certificate
 
 BACKLOG = 4_096
 ACCEPTS_PER_TURN = 64
@@ -33,6 +35,36 @@ _log = structlog.get_logger()
 
 class ListenError(Exception):
     """An address cannot be listened on; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A listening socket, and what it speaks: `scheme` as people write it, `codec` for each
+    connection."""
+
+    sock: socket.socket
+    scheme: str = ""
+    codec: Callable[[], Codec] = lambda: PLAIN
+
+
+@contextmanager
+def listening(addresses: Iterable[Listen], certificate: Certificate | None) -> Iterator[list[Door]]:
+    """Doors at all of them, closed at the end; `certificate` is for those that speak TLS.
+    ListenError."""
+    doors: list[Door] = []
+    with ExitStack() as stack:
+        for address in addresses:
+            if address.kind == "unix":
+                doors.append(Door(stack.enter_context(listen_unix(Path(address.path)))))
+                continue
+            for sock in listen_tcp(address.host, address.port):
+                stack.enter_context(sock)
+                doors.append(_door(sock, certificate if address.kind == "tls" else None))
+        yield doors
+
+
+def _door(sock: socket.socket, certificate: Certificate | None) -> Door:
+    return Door(sock) if certificate is None else Door(sock, "tls://", certificate.codec)
 
 
 def listen_tcp(host: str, port: int) -> list[socket.socket]:
@@ -100,29 +132,29 @@ class Doors:
     outbox_bytes_max: int
     connections_max: int
     paused: Callable[[], None]
-    sockets: list[socket.socket]
+    doors: list[Door]
 
     def open(self) -> None:
         """Take connections."""
-        for sock in self.sockets:
-            self.reactor.wakeups.watch(sock.fileno(), partial(self._accept, sock))
+        for door in self.doors:
+            self.reactor.wakeups.watch(door.sock.fileno(), partial(self._accept, door))
 
     def shut(self) -> None:
         """Take no more connections, for now."""
-        for sock in self.sockets:
-            self.reactor.wakeups.unwatch(sock.fileno())
+        for door in self.doors:
+            self.reactor.wakeups.unwatch(door.sock.fileno())
 
     def close(self) -> None:
         """Take no more connections."""
         self.shut()
-        for sock in self.sockets:
-            sock.close()
-        self.sockets = []
+        for door in self.doors:
+            door.sock.close()
+        self.doors = []
 
-    def _accept(self, door: socket.socket) -> None:
+    def _accept(self, door: Door) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             try:
-                sock, address = door.accept()
+                sock, address = door.sock.accept()
             except BlockingIOError:
                 return
             except ConnectionError:
@@ -132,28 +164,29 @@ class Doors:
                 self.shut()
                 self.paused()
                 return
-            self._welcome(sock, address)
+            self._welcome(sock, address, door.codec())
 
-    def _welcome(self, sock: socket.socket, address: object) -> None:
+    def _welcome(self, sock: socket.socket, address: object, codec: Codec) -> None:
         sock.setblocking(False)
         if len(self.reactor.connections) >= self.connections_max and not self._make_room():
-            self._refuse(sock)
+            self._refuse(sock, codec)
             return
         if sock.family != socket.AF_UNIX:
             _tune(sock)
         source = str(address[0]) if isinstance(address, tuple) else ""
-        connection = Connection(self.reactor, sock, source, PLAIN, self.outbox_bytes_max)
+        connection = Connection(self.reactor, sock, source, codec, self.outbox_bytes_max)
         self.reactor.wakeups.admit(connection)
         connection.put(self._hello())
 
     def _hello(self) -> bytes:
         return write_event(Hello(PROTOCOL, self.server_name, self.fingerprint))
 
-    def _refuse(self, sock: socket.socket) -> None:
-        """Say goodbye to somebody who is not let in; they may miss it."""
+    def _refuse(self, sock: socket.socket, codec: Codec) -> None:
+        """Say goodbye to somebody who is not let in; they may miss it, and where there is a
+        handshake first, they do."""
         bye = write_event(Bye(Code.UNAVAILABLE, "The server is full; try again later."))
         try:
-            sock.send(self._hello() + bye)
+            sock.send(codec.send(self._hello() + bye))
         except OSError as error:
             _log.debug("refusal not sent", problem=error.strerror)
         sock.close()

@@ -224,7 +224,7 @@ class Reactor:
         if connection.state is State.LOST:
             connection.outbox.clear()  # and half a line is none: its end may be what was lost
         else:
-            connection.lines = connection.reader.end()
+            connection.lines = connection.reader.end(connection.cut)
 
     def _finish(self, connection: Connection) -> None:
         """All that was received is carried out, and no more will come."""

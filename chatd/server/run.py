@@ -6,11 +6,10 @@ import gc
 import os
 import resource
 import signal
-import socket
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, aclosing, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +32,15 @@ from chatd.security.throttle import Quota, Slowdown
 from chatd.storage.sqlite import SqliteStore
 
 from . import folder, logs
+from .addresses import Listen, listen_address
 from .committer import Committer
 from .dispatch import Dispatcher
-from .listeners import Doors, listen_tcp, listen_unix
+from .listeners import Doors, listening
 from .passwords import PasswordThreads
 from .reactor import Reactor
-from .settings import Settings, SettingsError, listen_address
+from .settings import Settings, SettingsError
 from .sweeper import Sweeper
+from .tls import Certificate, CertificateError
 
 SPARE_DESCRIPTORS = 64
 ADDRESSES_KEPT_MAX = 100_000
@@ -67,6 +68,7 @@ class Server:
     committer: Committer
     doors: Doors
     passwords: PasswordThreads
+    certificate: Certificate | None = None
 
     async def run(self, signals: AsyncIterator[int]) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -100,10 +102,13 @@ class Server:
         self.doors.open()
 
     def _reload(self) -> None:
-        """Take what can change while running: log, registration, limits, password parameters."""
+        """Take what can change while running: log, registration, limits, password parameters, and
+        what is in the files of the certificate."""
         try:
             settings = self.reload()
-        except SettingsError as error:
+            if self.certificate is not None:
+                self.certificate.reload()
+        except (SettingsError, CertificateError) as error:
             _log.error("settings not reloaded", problem=str(error))
             return
         self.settings = settings
@@ -147,12 +152,14 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
     with ExitStack() as stack:
         signals = stack.enter_context(trio.open_signal_receiver(*_SIGNALS))
         home = stack.enter_context(folder.opened(settings))
-        sockets = stack.enter_context(_sockets(settings))
+        certificate = _certificate(settings)
+        doors = stack.enter_context(listening(_addresses(settings), certificate))
         store = SqliteStore(home.database, home.key)
         store.keep(settings.send_ids_hours, settings.session_idle_days_max)
         async with aclosing(store):
             server = _build(settings, reload, store, home.key.fingerprint())
-            server.doors.sockets = list(sockets)
+            server.certificate = certificate
+            server.doors.doors = list(doors)
             await server.run(signals)
     _log.info("stopped")
 
@@ -223,15 +230,16 @@ def _raise_descriptors(connections_max: int) -> int:
     return max(1, allowed - SPARE_DESCRIPTORS)
 
 
-@contextmanager
-def _sockets(settings: Settings) -> Iterator[list[socket.socket]]:
-    sockets = [s for address in settings.listen for s in listen_tcp(*listen_address(address))]
-    with ExitStack() as stack:
-        for sock in sockets:
-            stack.enter_context(sock)
-        if settings.unix is not None:
-            sockets.append(stack.enter_context(listen_unix(Path(settings.unix))))
-        yield sockets
+def _addresses(settings: Settings) -> list[Listen]:
+    """Where to listen."""
+    found = [listen_address(text) for text in settings.listen]
+    return found if settings.unix is None else [*found, Listen("unix", path=settings.unix)]
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificate(Path(settings.tls_cert), Path(settings.tls_key))
 
 
 def _info(server: Server) -> dict[str, str]:
@@ -255,12 +263,13 @@ def _info(server: Server) -> dict[str, str]:
 def _announce(doors: Doors) -> None:
     """Say on standard output where to come in, and how."""
     hellos = []
-    for sock in doors.sockets:
-        name = sock.getsockname()
+    for door in doors.doors:
+        name = door.sock.getsockname()
         if isinstance(name, tuple):
             host = f"[{name[0]}]" if ":" in name[0] else name[0]
-            print(f"chatd listens on {host}:{name[1]}")  # noqa: T201
-            hellos.append(f"nc {name[0]} {name[1]}")
+            print(f"chatd listens on {door.scheme}{host}:{name[1]}")  # noqa: T201
+            netcat = "ncat --ssl" if door.scheme else "nc"
+            hellos.append(f"{netcat} {name[0]} {name[1]}")
         else:
             print(f"chatd listens on unix:{name}")  # noqa: T201
             hellos.append(f"nc -U {name}")

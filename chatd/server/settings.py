@@ -8,9 +8,6 @@ Whatever is wrong is named with the place where it stands: file and line, variab
 from __future__ import annotations
 
 import difflib
-import ipaddress
-import os
-import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +16,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from .addresses import listen_address, unix_path
 from .sources import Environment, File, Flags, SettingsError, Source
 
-__all__ = ["Settings", "SettingsError", "listen_address", "load"]
-
-UNIX_PATH_BYTES_MAX = 107  # sockaddr_un, with its closing NUL
+__all__ = ["Settings", "SettingsError", "load"]
 
 _Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 _Name = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -36,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     unix: _Path | None = None
     data: _Path | None = None
     key_file: _Path | None = None
+    tls_cert: _Path | None = None
+    tls_key: _Path | None = None
     name: _Name | None = None
 
     argon2_memory_kib: Annotated[int, Meta(ge=8, le=4_194_304)] = 19_456
@@ -93,23 +91,6 @@ def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
     return settings
 
 
-def listen_address(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT` or `[IPV6]:PORT`; port 0 lets the system choose. Raises
-    ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or re.fullmatch(r"[0-9]{1,5}", port) is None or int(port) > 65_535:
-        raise ValueError("expected HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:4040")
-    if host.startswith("[") and host.endswith("]"):
-        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
-    if not host:
-        raise ValueError("expected a host before the port; 0.0.0.0 or [::] stand for all addresses")
-    if ":" in host:
-        raise ValueError("an IPv6 address is written in brackets, such as [::1]:4040")
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,253}", host) is None:
-        raise ValueError("this can't be a host name or an address")
-    return host, int(port)
-
-
 def _checked(source: Source, key: str, value: object) -> Any:
     if key not in _TYPES:
         near = difflib.get_close_matches(key, _TYPES, 1)
@@ -158,10 +139,10 @@ def _check_path(path: str | None) -> str | None:
 
 
 def _check_unix(path: str | None) -> str | None:
-    path = _check_path(path)
-    if path is not None and len(os.fsencode(path)) > UNIX_PATH_BYTES_MAX:
-        raise _Wrong(f"the path of a Unix socket is at most {UNIX_PATH_BYTES_MAX} bytes long")
-    return path
+    try:
+        return None if path is None else unix_path(path)
+    except ValueError as error:
+        raise _Wrong(f"{error}") from None
 
 
 def _check_name(name: str | None) -> str | None:
@@ -175,6 +156,8 @@ _CHECKS: dict[str, Any] = {
     "unix": _check_unix,
     "data": _check_path,
     "key_file": _check_path,
+    "tls_cert": _check_path,
+    "tls_key": _check_path,
     "name": _check_name,
 }
 
@@ -182,6 +165,16 @@ _CHECKS: dict[str, Any] = {
 def _check_together(settings: Settings, origins: Mapping[str, Source]) -> None:
     if not settings.listen and settings.unix is None:
         raise origins["listen"].error("listen", "no address, and no unix socket is set either")
+    _check_tls(settings, origins)
     if settings.argon2_memory_kib < 8 * settings.argon2_lanes:
         key = "argon2_lanes" if "argon2_lanes" in origins else "argon2_memory_kib"
         raise origins[key].error(key, "argon2_memory_kib must be at least 8 times argon2_lanes")
+
+
+def _check_tls(settings: Settings, origins: Mapping[str, Source]) -> None:
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        given, lacks = ("tls_cert", "tls_key") if settings.tls_cert else ("tls_key", "tls_cert")
+        raise origins[given].error(given, f"{lacks} is needed as well")
+    if settings.tls_cert is None and any(text.startswith("tls://") for text in settings.listen):
+        problem = "tls:// needs tls_cert and tls_key; `chatd cert NAME` makes both"
+        raise origins["listen"].error("listen", problem)

@@ -25,6 +25,7 @@ TIDY_SECONDS = 10
 SESSIONS_SWEEP_SECONDS = 3_600
 LINGER_SECONDS_MAX = 2
 GOODBYE_SECONDS_MAX = 10
+HANDSHAKE_SECONDS_MAX = 10
 UNANSWERED_SECONDS_MAX = 90
 PEERS_PER_YIELD = 500
 _HOUR_MS = 3_600_000
@@ -72,7 +73,10 @@ class Sweeper:
             self.reactor.close(connection)
 
     def _log_in_sooner(self, connection: Connection, now: float) -> None:
-        if now - connection.quiet_since_seconds >= self.idle_login_seconds_max:
+        if connection.codec.opening:
+            if now - connection.opened_seconds >= HANDSHAKE_SECONDS_MAX:
+                self.reactor.close(connection)
+        elif now - connection.quiet_since_seconds >= self.idle_login_seconds_max:
             connection.goodbye(Code.TIMEOUT, "No line came for too long; log in sooner.")
         elif now - connection.opened_seconds >= self.login_seconds_max:
             connection.goodbye(Code.TIMEOUT, "You did not log in; connect again when ready.")

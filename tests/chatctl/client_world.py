@@ -16,7 +16,8 @@ from chatd.protocol.commands import Auth, Join
 from chatd.protocol.declare import Event
 from chatd.protocol.errors import Code
 from chatd.protocol.events import Message
-from tests.serving import PATIENCE_SECONDS, SECRET, Server
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import SECRET, Server, Tls
 
 PORTS = range(20_000, 30_000)
 """Below those that systems hand out, so that nobody else takes one while its server is down."""
@@ -34,8 +35,8 @@ def free_port() -> int:
 class SteadyServer(Server):
     """A server that listens at the same port when it starts again, unless told otherwise."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
-        super().__init__(folder, **settings)
+    def __init__(self, folder: Path, *, tls: Tls | None = None, **settings: object) -> None:
+        super().__init__(folder, tls=tls, **settings)
         self.port = free_port()
 
     def command(self) -> list[str]:
@@ -59,7 +60,7 @@ class SteadyServer(Server):
 @asynccontextmanager
 async def mortal(folder: Path, **settings: object) -> AsyncIterator[SteadyServer]:
     """A server that the test may kill; what takes too long fails."""
-    made = SteadyServer(folder, **settings)
+    made = SteadyServer(folder, tls=None, **settings)
     await made.begin()
     try:
         with trio.fail_after(PATIENCE_SECONDS):

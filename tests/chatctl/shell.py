@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from chatd.protocol.fields import escape
-from tests.serving import PATIENCE_SECONDS, SECRET, Server
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import SECRET, Server
 
 ROOT = Path(__file__).parents[2]
 

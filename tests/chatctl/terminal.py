@@ -12,7 +12,7 @@ from typing import Self
 
 import pyte
 
-from tests.serving import PATIENCE_SECONDS
+from tests.peer import PATIENCE_SECONDS
 
 from .shell import Shell
 

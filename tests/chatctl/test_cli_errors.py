@@ -12,7 +12,8 @@ import pytest
 
 from chatctl.app import COMMANDS
 from chatd.protocol.declare import COMMANDS as WIRE
-from tests.serving import PATIENCE_SECONDS, Server
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import Server
 
 from .shell import Shell, member
 

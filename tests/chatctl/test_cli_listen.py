@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.serving import PATIENCE_SECONDS, SECRET, Server
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import SECRET, Server
 
 from .client_world import SteadyServer
 from .shell import Shell, member, posts

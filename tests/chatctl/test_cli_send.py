@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import PATIENCE_SECONDS, Server
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import Server
 
 from .client_world import SteadyServer
 from .shell import Shell, member

@@ -1,7 +1,7 @@
 """Plays a dialog (script.py) against a real server, and is strict about it.
 
 Each client must receive exactly the lines that are listed, in their order, and at the end nothing
-else: a last PING is answered at once. Three ways to send give three plays of every dialog.
+else: a last PING is answered at once. Four ways to send give four plays of every dialog.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from pathlib import Path
 from tests.dialogs.memory import Memory
 from tests.dialogs.quick import QuickServer
 from tests.dialogs.script import Act, Expect, NoDialog, Send, Step, Way, read_dialog
-from tests.serving import SECRET, Peer, Server
+from tests.peer import Peer
+from tests.serving import SECRET, Server
+from tests.tls import certificate
 
 _SINGLY_BYTES_MAX = 400
 _ABRUPT = struct.pack("ii", 1, 0)
@@ -31,6 +33,7 @@ class Sending(Enum):
     WHOLE = auto()
     BYTE_BY_BYTE = auto()
     ONE_PACKET = auto()
+    TLS = auto()  # whole, inside TLS
 
 
 class WrongPlay(AssertionError):
@@ -198,7 +201,8 @@ class Player:
 
     def _running(self) -> Server:
         if self._server is None:
-            self._server = QuickServer(self._folder)
+            tls = certificate() if self._sending is Sending.TLS else None
+            self._server = QuickServer(self._folder, tls=tls)
             self._server.settings |= self._settings
             self._server.start()
         return self._server

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import chatd
-from tests.serving import PATIENCE_SECONDS, Server, environment, running
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import Server, environment, running
 
 ROOT = Path(__file__).parents[2]
 TEXT = "the roses are in bloom again"

@@ -6,7 +6,8 @@ import os
 import socket
 from pathlib import Path
 
-from tests.serving import PATIENCE_SECONDS, Peer, Server, own_address, running
+from tests.peer import PATIENCE_SECONDS, Peer
+from tests.serving import Server, own_address, running
 
 GOOD = "correct horse battery"
 KEEPALIVE_TIMER = "02"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import SECRET, Peer, Server, running
+from tests.peer import Peer
+from tests.serving import SECRET, Server, running
 
 TEXT = "x" * 30_000
 BALLAST_BYTES = 3_000_000

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import SECRET, Peer, Server, running
+from tests.peer import Peer
+from tests.serving import SECRET, Server, running
 
 KIB = 1024
 TEXT = "x" * 32_000

@@ -21,7 +21,8 @@ from typing import Protocol
 
 import pytest
 
-from tests.serving import SECRET, Peer, Server, environment, running
+from tests.peer import Peer
+from tests.serving import SECRET, Server, environment, running
 
 KILLS = 8
 POSTERS = 3

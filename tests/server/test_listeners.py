@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chatd.server.listeners import Doors, ListenError, listen_tcp, listen_unix
+from chatd.server.listeners import Door, Doors, ListenError, listen_tcp, listen_unix
 from tests.chat.harness import SECRET, World, serving
 
 
@@ -31,7 +31,13 @@ async def open_doors(
     """A server behind real doors."""
     async with serving(folder) as world:
         doors = Doors(
-            world.reactor, "test", "print", 1 << 20, connections_max, lambda: None, [*sockets]
+            world.reactor,
+            "test",
+            "print",
+            1 << 20,
+            connections_max,
+            lambda: None,
+            [Door(sock) for sock in sockets],
         )
         doors.open()
         yield world, doors

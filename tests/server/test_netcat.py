@@ -1,4 +1,5 @@
-"""The netcats that people have: input piped to its end, a line at a time, and two that chat.
+"""The netcats that people have: input piped to its end, a line at a time, and two that chat; also
+inside TLS.
 
 The server hashes as dearly as it does by default, so that replies come as late as they will.
 Where a netcat is missing the test is skipped; in CI, whose set-up installs all, it fails.
@@ -12,13 +13,16 @@ import select
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from typing import Self
 
 import pytest
 
-from tests.serving import PATIENCE_SECONDS, SECRET, Server, running
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import SECRET, Server, running
+from tests.tls import certificate
 
 _NAMES = count(1)
 
@@ -30,6 +34,7 @@ class Netcat:
     name: str
     command: str
     place: str = "{host} {port}"
+    tls: bool = False
 
     def words(self, server: Server) -> list[str]:
         """The command line to reach `server`. Skips or fails the test where there is none."""
@@ -37,7 +42,9 @@ class Netcat:
         if shutil.which(words[0]) is None:
             missing = f"{words[0]} is not installed"
             pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-        return [*words, *self.place.format(host="127.0.0.1", port=server.port).split()]
+        cafile, _ = certificate()
+        place = self.place.format(host="127.0.0.1", port=server.port, cafile=cafile)
+        return [*words, *place.split()]
 
 
 OPENBSD = Netcat("nc.openbsd", "nc.openbsd -N")
@@ -46,18 +53,50 @@ NCAT = Netcat("ncat", "ncat")
 BUSYBOX = Netcat("busybox nc", "busybox nc")
 SOCAT = Netcat("socat", "socat -t2 -", "TCP:{host}:{port}")
 TELNET = Netcat("telnet", "telnet")
-NETCATS = [OPENBSD, TRADITIONAL, NCAT, BUSYBOX, SOCAT]
+NCAT_SSL = Netcat("ncat --ssl", "ncat --ssl", tls=True)
+SOCAT_SSL = Netcat(
+    "socat OPENSSL", "socat -t2 -", "OPENSSL:{host}:{port},cafile={cafile}", tls=True
+)
+# It goes on reading when its input ends, and so never says that no more will come.
+OPENSSL = Netcat(
+    "openssl s_client",
+    "openssl s_client -quiet -verify_quiet -verify_return_error",
+    "-CAfile {cafile} -connect {host}:{port}",
+    tls=True,
+)
+NETCATS = [OPENBSD, TRADITIONAL, NCAT, BUSYBOX, SOCAT, NCAT_SSL, SOCAT_SSL]
+ANNOUNCING = [netcat for netcat in NETCATS if netcat is not NCAT_SSL]
 
 each_netcat = pytest.mark.parametrize("netcat", NETCATS, ids=lambda netcat: netcat.name)
-each_program = pytest.mark.parametrize("netcat", [*NETCATS, TELNET], ids=lambda netcat: netcat.name)
+each_announcing = pytest.mark.parametrize("netcat", ANNOUNCING, ids=lambda netcat: netcat.name)
+each_program = pytest.mark.parametrize(
+    "netcat", [*NETCATS, TELNET, OPENSSL], ids=lambda netcat: netcat.name
+)
 each_newline = pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("netcat")
-    with running(folder, argon2_memory_kib=19_456, argon2_passes=2) as server:
-        yield server
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Server]]:
+    """One without TLS, and one with it."""
+    with ExitStack() as stack:
+        yield {
+            tls: stack.enter_context(
+                running(
+                    tmp_path_factory.mktemp("netcat"),
+                    tls=certificate() if tls else None,
+                    argon2_memory_kib=19_456,
+                    argon2_passes=2,
+                )
+            )
+            for tls in (False, True)
+        }
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, servers: dict[bool, Server]) -> Server:
+    """The one that the test's netcat can reach."""
+    parameters = getattr(request.node, "callspec", None)
+    return servers[parameters is not None and parameters.params["netcat"].tls]
 
 
 class Typist:
@@ -135,7 +174,7 @@ def test_piped_input_is_answered_to_its_end(netcat: Netcat, newline: str, server
     assert bye.startswith("*BYE|EOF|")
 
 
-@each_netcat
+@each_announcing
 def test_a_last_line_without_a_newline_counts(netcat: Netcat, server: Server) -> None:
     done = subprocess.run(
         netcat.words(server),
@@ -145,6 +184,22 @@ def test_a_last_line_without_a_newline_counts(netcat: Netcat, server: Server) ->
         check=True,
     )
     assert done.stdout.decode().splitlines()[1] == "PING|SUCCESS|no newline"
+
+
+def test_a_last_line_whose_end_is_not_announced_may_have_been_cut(
+    servers: dict[bool, Server],
+) -> None:
+    done = subprocess.run(
+        NCAT_SSL.words(servers[True]),
+        input=b"PING|whole\nPING|perhaps not who",
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    _, pong, refused, bye = done.stdout.decode().splitlines()
+    assert pong == "PING|SUCCESS|whole"
+    assert refused.startswith("ERROR|FAILURE|BAD_LINE|")
+    assert bye.startswith("*BYE|EOF|")
 
 
 @each_newline

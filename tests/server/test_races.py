@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import SECRET, Peer, Server, running
+from tests.peer import Peer
+from tests.serving import SECRET, Server, running
 
 CROWD = 12
 

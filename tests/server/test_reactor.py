@@ -9,6 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from chatd.protocol.lifecycle import State
+from chatd.server.codecs import Plain
 from chatd.server.connection import READ_BYTES_MAX, REPLY_BYTES_MAX, Connection
 from chatd.server.reactor import CROWD
 from tests.chat.harness import Client, World, heads, serving
@@ -16,7 +17,7 @@ from tests.chat.harness import Client, World, heads, serving
 PATIENCE_SECONDS = 20
 
 
-class Refilling:
+class Refilling(Plain):
     """A codec that sees to it that more input waits whenever some was read, `times` over."""
 
     def __init__(self, data: bytes, times: int) -> None:
@@ -37,9 +38,6 @@ class Refilling:
                 self.peer.send(self._data)
         except BlockingIOError:
             return
-
-    def send(self, plain: bytes) -> bytes:
-        return plain
 
 
 def flooding(world: World, line: bytes, times: int) -> tuple[Client, Refilling]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tests.serving import Peer, running
+from tests.peer import Peer
+from tests.serving import running
 
 ASKED_MAX = 10_000
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from tests.serving import PATIENCE_SECONDS, Peer, running
+from tests.peer import PATIENCE_SECONDS, Peer
+from tests.serving import running
 
 
 def over_unix(path: Path) -> Peer:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatd.server.settings import Settings, SettingsError, listen_address, load
+from chatd.server.addresses import Listen, listen_address
+from chatd.server.settings import Settings, SettingsError, load
 from chatd.server.sources import line_of
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
@@ -89,6 +90,9 @@ def test_settings_cannot_be_changed() -> None:
         ('name = """\nlisten = 1\n"""\nlisten = []', 1, "name: the server's name can't hold"),
         ("\nlisten = []", 2, "listen: no address, and no unix socket"),
         ('log_level = "loud"', 1, "log_level: expected debug or info or warning or error"),
+        ('\ntls_cert = "a"', 2, "tls_cert: tls_key is needed as well"),
+        ('\ntls_key = "a"', 2, "tls_key: tls_cert is needed as well"),
+        ('\nlisten = ["tls://a:1"]', 2, "listen: tls:// needs tls_cert and tls_key"),
         ("argon2_memory_kib = 16\nargon2_lanes = 4", 2, "at least 8 times argon2_lanes"),
         ("argon2_memory_kib = 16\n[argon2]\nlanes = 4", 2, "argon2: there is no such setting"),
         ('unix = "/' + "x" * 107 + '"', 1, "unix: the path of a Unix socket is at most 107 bytes"),
@@ -167,27 +171,35 @@ def test_a_mistake_in_a_flag_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("127.0.0.1:4040", ("127.0.0.1", 4040)),
-        ("chat.example.org:0", ("chat.example.org", 0)),
-        ("[::1]:65535", ("::1", 65535)),
+        ("127.0.0.1:4040", Listen("tcp", "127.0.0.1", 4040)),
+        ("chat.example.org:0", Listen("tcp", "chat.example.org", 0)),
+        ("[::1]:65535", Listen("tcp", "::1", 65535)),
+        ("tcp://[::1]:1", Listen("tcp", "::1", 1)),
+        ("tls://chat.example.org:4041", Listen("tls", "chat.example.org", 4041)),
+        ("unix:/run/chatd.sock", Listen("unix", path="/run/chatd.sock")),
     ],
 )
-def test_an_address_has_a_host_and_a_port(text: str, address: tuple[str, int]) -> None:
+def test_an_address_is_a_host_and_a_port_or_a_path(text: str, address: Listen) -> None:
     assert listen_address(text) == address
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", ":1", "a:", "a:65536", "a:-1", "a:１", "::1", "[::1]", "[a]:1", "a b:1", "[]:1"],
+    [
+        *["", "a", ":1", "a:", "a:65536", "a:-1", "a:１", "::1", "[::1]", "[a]:1", "a b:1", "[]:1"],
+        *["tls://", "tls://a", "http://a:1", "://a:1", "tls://tcp://a:1"],
+        *["unix:", "unix:a\0b", f"unix:{'x' * 108}"],
+    ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         listen_address(text)
 
 
+PATHS = ["unix", "data", "key_file", "tls_cert", "tls_key"]
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "listen": st.lists(st.sampled_from(["a:1", "[::1]:0", "10.0.0.1:99"]), min_size=1, max_size=4),
-    **dict.fromkeys(["unix", "data", "key_file"], st.text(string.ascii_letters + "/.", min_size=1)),
+    **dict.fromkeys(PATHS, st.text(string.ascii_letters + "/.", min_size=1)),
     "name": st.text("abc äöü|", min_size=1).filter(str.strip),
     "registration": st.sampled_from(["open", "closed"]),
     "log_format": st.sampled_from(["auto", "human", "json"]),
@@ -219,7 +231,12 @@ def test_the_property_below_knows_every_setting() -> None:
     assert VALUES.keys() == FIELDS.keys()
 
 
-@given(st.fixed_dictionaries({}, optional=VALUES))
+def pairs(values: dict[str, Any]) -> bool:
+    """Whether a certificate comes with its key."""
+    return ("tls_cert" in values) == ("tls_key" in values)
+
+
+@given(st.fixed_dictionaries({}, optional=VALUES).filter(pairs))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_place_says_the_same(file: Path, values: dict[str, Any]) -> None:
     file.write_text(as_toml(values))
@@ -227,7 +244,7 @@ def test_every_place_says_the_same(file: Path, values: dict[str, Any]) -> None:
     assert load(None, as_environment(values), {}) == found
     assert load(None, {}, values) == found
     for key, value in values.items():
-        expected = str(Path(value)) if key in ("unix", "data", "key_file") else value
+        expected = str(Path(value)) if key in PATHS else value
         assert getattr(found, key) == (tuple(value) if isinstance(value, list) else expected)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import PATIENCE_SECONDS, Server, environment, running
+from tests.peer import PATIENCE_SECONDS
+from tests.serving import Server, environment, running
 
 PROMISED_SECONDS = 5
 POSTED = 20_000

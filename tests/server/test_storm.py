@@ -17,7 +17,8 @@ import pytest
 
 from chatd.protocol import commands  # noqa: F401  (declares them)
 from chatd.protocol.declare import COMMANDS, Listing
-from tests.serving import SECRET, Peer, Server, running
+from tests.peer import Peer
+from tests.serving import SECRET, Server, running
 
 USERS = ["alice", "bob", "carol", "dave", "erin", "frank"]
 ROOMS = ["#one", "#two", "#three"]

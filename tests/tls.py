@@ -1,0 +1,117 @@
+"""TLS for tests: a blocking socket that can be half-closed, and a certificate to trust.
+
+    sock = TlsSocket(socket.create_connection(("127.0.0.1", port)), trusting(certificate()))
+
+`ssl.SSLSocket` can't say that no more will be sent and read on; this one can.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import socket
+import ssl
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chatd.server.certificates import write_self_signed
+
+T = TypeVar("T")
+
+NAMES = ["localhost", "127.0.0.1"]
+
+
+@cache
+def certificate() -> tuple[Path, Path]:
+    """The files of a certificate for this machine and of its key, the same in all of a run."""
+    folder = Path(tempfile.mkdtemp(prefix="chatd-tls-"))
+    atexit.register(shutil.rmtree, folder)
+    write_self_signed(NAMES, 1, folder / "cert.pem", folder / "key.pem")
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def trusting(file: Path) -> ssl.SSLContext:
+    """A client's context that takes the certificate in `file`, and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(file)
+    return context
+
+
+class TlsSocket(socket.socket):
+    """A connected socket, inside TLS from now on; `sock` itself is no more to be used."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        timeout = sock.gettimeout()
+        super().__init__(sock.family, sock.type, sock.proto, sock.detach())
+        self.settimeout(timeout)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")
+        self._peeked = b""
+        self._abrupt = False
+        self._wait_for(self._tls.do_handshake)
+
+    @property
+    def shown(self) -> bytes:
+        """The certificate of the other end, in DER."""
+        return self._tls.getpeercert(binary_form=True) or b""
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
+        self._tls.write(data)
+        self._leave(flags)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if not self._peeked:
+            self._peeked = self._wait_for(lambda: self._read(size))
+        data = self._peeked[:size]
+        if not flags & socket.MSG_PEEK:
+            self._peeked = self._peeked[size:]
+        return data
+
+    def shutdown(self, how: int) -> None:
+        """Say that no more will come, by TLS alone."""
+        assert how == socket.SHUT_WR
+        try:
+            self._tls.unwrap()
+        except ssl.SSLWantReadError:
+            self._leave()
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:  # type: ignore[override]
+        """As of any socket; one that is told not to linger closes without a word."""
+        self._abrupt = self._abrupt or option == socket.SO_LINGER
+        super().setsockopt(level, option, value)
+
+    def close(self) -> None:
+        """Say that no more will come, and close at once."""
+        if not self._abrupt and self.fileno() >= 0:
+            with suppress(OSError):
+                self.shutdown(socket.SHUT_WR)
+        super().close()
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._tls.read(size)
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def _wait_for(self, what: Callable[[], T]) -> T:
+        """What `what` gives, once enough has come for it. ConnectionResetError where no more
+        can."""
+        while True:
+            try:
+                done = what()
+            except ssl.SSLWantReadError:
+                self._leave()
+                if not (data := super().recv(65_536)):
+                    raise ConnectionResetError("the end was not announced") from None
+                self._incoming.write(data)
+            else:
+                self._leave()
+                return done
+
+    def _leave(self, flags: int = 0) -> None:
+        if self._outgoing.pending:
+            super().sendall(self._outgoing.read(), flags)
