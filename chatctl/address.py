@@ -6,36 +6,55 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from .errors import CannotConnect
+from .trust import SYSTEM, Trust
 
 PORT = 4040
-"""The port where none is named."""
+TLS_PORT = 4041
+"""The ports where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A TCP host and port, or the path of a Unix socket."""
+    """A TCP host and port, behind TLS or not, or the path of a Unix socket.
+
+    `trust` is whose certificate is taken there, where TLS is.
+    """
 
     host: str = ""
     port: int = PORT
     path: str = ""
+    tls: bool = False
+    trust: Trust = SYSTEM
 
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{'chats://' if self.tls else ''}{host}:{self.port}"
 
 
 def parse_address(text: str) -> Address:
-    """`HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, a bare `IPV6` or `unix:PATH`. CannotConnect."""
+    """`HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare `IPV6`, with `chats://` before it for
+    TLS, or `chat://` for none, which is the default; or `unix:PATH`. CannotConnect."""
     if text.startswith("unix:") and len(text) > len("unix:"):
         return Address(path=text.removeprefix("unix:"))
-    if _is_ipv6(text):
-        return Address(text)
-    host, colon, port = _split(text)
+    scheme, slashes, place = text.rpartition("://")
+    if slashes and scheme not in ("chat", "chats"):
+        raise _wrong(text)
+    tls = scheme == "chats"
+    default = TLS_PORT if tls else PORT
+    if _is_ipv6(place):
+        return Address(place, default, tls=tls)
+    host, colon, port = _split(place)
     if not host or (colon and not _is_port(port)):
-        raise CannotConnect(f"{text!r} is no address; write HOST:PORT, [IPV6]:PORT or unix:PATH.")
-    return Address(host, int(port) if colon else PORT)
+        raise _wrong(text)
+    return Address(host, int(port) if colon else default, tls=tls)
+
+
+def _wrong(text: str) -> CannotConnect:
+    return CannotConnect(
+        f"{text!r} is no address; write HOST:PORT, chats://HOST:PORT, [IPV6]:PORT or unix:PATH."
+    )
 
 
 def _split(text: str) -> tuple[str, bool, str]:

@@ -8,7 +8,15 @@ from typing import Any
 import typer
 
 from .commands import accounts, benching, calling, chatting, listening, messages, rooms, sending
-from .options import JsonBefore, Options, ProfileBefore, ServerBefore, in_trio
+from .options import (
+    CaBefore,
+    JsonBefore,
+    Options,
+    PinBefore,
+    ProfileBefore,
+    ServerBefore,
+    in_trio,
+)
 from .profile import DEFAULT_NAME
 
 COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
@@ -57,10 +65,12 @@ def globally(
     context: typer.Context,
     server: ServerBefore = None,
     profile: ProfileBefore = DEFAULT_NAME,
+    ca: CaBefore = None,
+    pin: PinBefore = None,
     json: JsonBefore = False,
 ) -> None:
     """Talk to a chatd server."""
-    context.obj = Options(server, profile, json)
+    context.obj = Options(server, profile, json, ca, pin)
 
 
 for _heading, _commands in COMMANDS.items():

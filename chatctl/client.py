@@ -28,7 +28,7 @@ from chatd.protocol.events import Hello
 from chatd.protocol.replies import Posted
 from chatd.protocol.wire import Answer, Refused, read_request
 
-from .address import parse_address
+from .address import Address, parse_address
 from .errors import again
 from .keeper import Keeper
 from .link import open_link
@@ -116,13 +116,14 @@ class Client:
 
 @asynccontextmanager
 async def connect(
-    server: str, token: str | None = None, reconnect: bool = True
+    server: str | Address, token: str | None = None, reconnect: bool = True
 ) -> AsyncIterator[Client]:
-    """Connect to `HOST`, `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`, logged in if there is a token.
+    """Connect to an address as `parse_address` takes it, logged in if there is a token.
 
-    CannotConnect if there is no server, ChatError DENIED if the token is not taken.
+    CannotConnect if there is no server, NotVerified if it is another than it should be, ChatError
+    DENIED if the token is not taken.
     """
-    address = parse_address(server)
+    address = parse_address(server) if isinstance(server, str) else server
     link = await open_link(address)
     session = Session(link.hello)
     client = Client(session)

@@ -10,7 +10,6 @@ import typer
 from chatd.protocol.commands import Rooms, Unread, Who
 
 from .client import Client
-from .desk import Desk
 from .options import Options
 from .profile import DEFAULT_NAME
 
@@ -51,12 +50,22 @@ def _asked(
 ) -> list[str]:
     # While completing, no callback runs, so what was typed is taken from the parameters.
     before, after = context.find_root().params, context.params
-    options = Options(before.get("server"), before.get("profile") or DEFAULT_NAME)
-    options = options.overridden(after.get("global_server"), after.get("global_profile"), None)
+    options = Options(
+        before.get("server"),
+        before.get("profile") or DEFAULT_NAME,
+        ca=before.get("ca"),
+        pin=before.get("pin"),
+    ).overridden(
+        after.get("global_server"),
+        after.get("global_profile"),
+        None,
+        after.get("global_ca"),
+        after.get("global_pin"),
+    )
 
     async def run() -> list[str]:
         with trio.move_on_after(PATIENCE_SECONDS):
-            async with Desk(options.server, options.profile, as_json=False).login() as client:
+            async with options.desk().login() as client:
                 return await ask(client)
         return []
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from chatd.protocol.declare import Command, Reply, Request
 from chatd.protocol.errors import ChatError, Code
 
-from .address import parse_address
+from .address import Address, parse_address
 from .client import Client, connect
 from .errors import CannotConnect
 from .output import Output, fields_of
 from .problems import Problem, logged_out, problem_of, usage
 from .profile import DEFAULT_NAME, Profile, load, save
+from .trust import Trust, parse_pin
 
 DEFAULT_SERVER = "127.0.0.1:4040"
 _ENDED = "Your session has ended"
@@ -24,10 +28,19 @@ _ENDED = "Your session has ended"
 class Desk:
     """One run of `chatctl`."""
 
-    def __init__(self, server: str | None, profile_name: str, as_json: bool) -> None:
+    def __init__(
+        self,
+        server: str | None,
+        profile_name: str,
+        as_json: bool,
+        ca: Path | None = None,
+        pin: str | None = None,
+    ) -> None:
         self.profile_name = profile_name
         self.out = Output(as_json)
         self._server = server
+        self._ca = ca
+        self._pin = pin
         self._stays = False  # a connection is to outlive its breaks
 
     @cached_property
@@ -41,9 +54,34 @@ class Desk:
         return _written(self._server or self.profile.server or DEFAULT_SERVER)
 
     @property
+    def trust(self) -> Trust:
+        """The options', else, at the profile's server, the profile's. Raises Problem."""
+        if self._ca is None and self._pin is None and not self.elsewhere:
+            return Trust(self.profile.ca, self.profile.pin)
+        try:
+            pin = None if self._pin is None else parse_pin(self._pin)
+        except ValueError as wrong:
+            raise usage(f"--pin: {wrong}") from None
+        return Trust(None if self._ca is None else str(self._ca.absolute()), pin)
+
+    @property
+    def address(self) -> Address:
+        """Where to connect to, and whose certificate is taken there. Raises Problem."""
+        return replace(parse_address(self.server), trust=self.trust)
+
+    @property
     def elsewhere(self) -> bool:
         """Whether the server was named, and is not the profile's."""
         return self.server != _written(self.profile.server or DEFAULT_SERVER)
+
+    @property
+    def way(self) -> str:
+        """The options that lead a command to where this one went, where the profile does not."""
+        trust, kept = self.trust, Trust(self.profile.ca, self.profile.pin)
+        named = [("--server", self.server if self.elsewhere else None)]
+        if self.elsewhere or trust != kept:
+            named += [("--ca", trust.ca), ("--pin", trust.pin)]
+        return "".join(f"{option} {shlex.quote(value)} " for option, value in named if value)
 
     def keep(self, profile: Profile) -> None:
         """Make `profile` the chosen one's content. Raises Problem, OSError."""
@@ -64,7 +102,7 @@ class Desk:
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[Client]:
         """A connection that is not logged in."""
-        async with connect(self.server, token=None, reconnect=False) as client:
+        async with connect(self.address, token=None, reconnect=False) as client:
             yield client
 
     @asynccontextmanager
@@ -74,7 +112,7 @@ class Desk:
         self._stays = reconnect
         async with AsyncExitStack() as stack:
             try:
-                connecting = connect(self.server, token=token, reconnect=reconnect)
+                connecting = connect(self.address, token=token, reconnect=reconnect)
                 client = await stack.enter_async_context(connecting)
             except ChatError as error:
                 if error.code is Code.DENIED:

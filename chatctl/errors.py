@@ -25,6 +25,10 @@ class CannotConnect(ConnectionFailed):
     """No server of chat/1 answers at the address, or it is no address."""
 
 
+class NotVerified(CannotConnect):
+    """Who answers does not prove to be the server that was asked for."""
+
+
 class ConnectionLost(ConnectionFailed):
     """The connection ended; whether the request was carried out is not known."""
 
@@ -43,7 +47,9 @@ def refusal(code: str, sentence: str) -> ChatError:
 
 def is_final(why: Exception) -> bool:
     """Whether coming back would end in the same way."""
-    return isinstance(why, ChatError) and why.code not in _PASSING
+    if isinstance(why, ChatError):
+        return why.code not in _PASSING
+    return isinstance(why, NotVerified)
 
 
 def sentence_of(why: Exception) -> str:

@@ -41,16 +41,23 @@ class Keeper:
                 session.broken(link.why)
                 if trio.current_time() - began >= STEADY_SECONDS:
                     self._backoff.reset()
-                link = await self._reopen(link.why)
+                reopened = await self._reopen(link.why)
+                if isinstance(reopened, Exception):
+                    session.end(reopened)
+                    return
+                link = reopened
         finally:
             session.end(ConnectionLost("The client was closed."))
 
-    async def _reopen(self, why: Exception) -> Link:
+    async def _reopen(self, why: Exception) -> Link | Exception:
+        """A new connection, or why there is to be none."""
         while True:
             await trio.sleep(max(self._backoff.next_seconds(), wait_seconds(why)))
             try:
                 return await open_link(self._address)
             except CannotConnect as error:
+                if is_final(error):
+                    return error
                 why = error
 
     async def _welcome(self, link: Link) -> None:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import trio
@@ -15,8 +16,10 @@ from .desk import Desk
 from .profile import DEFAULT_NAME
 
 _PANEL = "Global options"
-_SERVER = "The server: HOST:PORT, HOST, or unix:PATH; unless given, the profile's."
+_SERVER = "The server: HOST:PORT, chats://HOST:PORT (TLS), unix:PATH; unless given, the profile's."
 _PROFILE = "Which profile: whose server and log-in."
+_CA = "Over TLS, whose certificates are taken (PEM); else the system's."
+_PIN = "Over TLS, the one certificate that is taken, whoever vouches for it."
 _JSON = "Print one JSON object a line."
 
 ServerBefore = Annotated[
@@ -24,6 +27,12 @@ ServerBefore = Annotated[
 ]
 ProfileBefore = Annotated[
     str, typer.Option("--profile", metavar="NAME", envvar="CHATCTL_PROFILE", help=_PROFILE)
+]
+CaBefore = Annotated[
+    Path | None, typer.Option("--ca", metavar="FILE", envvar="CHATCTL_CA", help=_CA)
+]
+PinBefore = Annotated[
+    str | None, typer.Option("--pin", metavar="sha256:…", envvar="CHATCTL_PIN", help=_PIN)
 ]
 JsonBefore = Annotated[bool, typer.Option("--json", envvar="CHATCTL_JSON", help=_JSON)]
 
@@ -35,6 +44,12 @@ _AFTER: dict[str, Any] = {
     "global_profile": Annotated[
         str | None,
         typer.Option("--profile", metavar="NAME", help=_PROFILE, rich_help_panel=_PANEL),
+    ],
+    "global_ca": Annotated[
+        Path | None, typer.Option("--ca", metavar="FILE", help=_CA, rich_help_panel=_PANEL)
+    ],
+    "global_pin": Annotated[
+        str | None, typer.Option("--pin", metavar="sha256:…", help=_PIN, rich_help_panel=_PANEL)
     ],
     "global_json": Annotated[
         bool | None, typer.Option("--json", help=_JSON, rich_help_panel=_PANEL)
@@ -49,10 +64,29 @@ class Options:
     server: str | None = None
     profile: str = DEFAULT_NAME
     json: bool = False
+    ca: Path | None = None
+    pin: str | None = None
 
-    def overridden(self, server: str | None, profile: str | None, json: bool | None) -> Options:
+    def overridden(
+        self,
+        server: str | None,
+        profile: str | None,
+        json: bool | None,
+        ca: Path | None,
+        pin: str | None,
+    ) -> Options:
         """With those that stand after the command."""
-        return Options(server or self.server, profile or self.profile, json or self.json)
+        return Options(
+            server or self.server,
+            profile or self.profile,
+            json or self.json,
+            ca or self.ca,
+            pin or self.pin,
+        )
+
+    def desk(self) -> Desk:
+        """Where a command works."""
+        return Desk(self.server, self.profile, self.json, self.ca, self.pin)
 
 
 def in_trio(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -63,12 +97,16 @@ def in_trio(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
         context: typer.Context,
         global_server: str | None,
         global_profile: str | None,
+        global_ca: Path | None,
+        global_pin: str | None,
         global_json: bool | None,
         **given: Any,
     ) -> None:
         before: Options = context.obj
-        options = before.overridden(global_server, global_profile, global_json)
-        desk = Desk(options.server, options.profile, options.json)
+        options = before.overridden(
+            global_server, global_profile, global_json, global_ca, global_pin
+        )
+        desk = options.desk()
         try:
             _demand_utf8(given.values())
             trio.run(partial(command, desk, **given))

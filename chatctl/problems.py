@@ -12,7 +12,7 @@ import typer
 
 from chatd.protocol.errors import ChatError, Code
 
-from .errors import ConnectionFailed
+from .errors import ConnectionFailed, NotVerified
 from .harmless import harmless
 
 
@@ -24,6 +24,7 @@ class Status(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     LOGGED_OUT = 4
+    NOT_VERIFIED = 5
     FAULT = 70
     INTERRUPTED = 130
 
@@ -69,6 +70,8 @@ def problem_of(error: BaseException) -> Problem:
             return error
         case ChatError():
             return refused(error)
+        case NotVerified():
+            return Problem(Status.NOT_VERIFIED, error.sentence)
         case ConnectionFailed():
             return Problem(Status.UNREACHABLE, error.sentence)
         case KeyboardInterrupt() | EOFError() | typer.Abort():

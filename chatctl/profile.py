@@ -22,15 +22,21 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 class Profile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What is kept between two commands; None: not known."""
+    """What is kept between two commands; None: not known. `ca` and `pin`: as of `Trust`."""
 
     server: str | None = None
     user: str | None = None
     token: str | None = None
+    ca: str | None = None
+    pin: str | None = None
 
     def __repr__(self) -> str:
         token = None if self.token is None else "…"
         return f"Profile(server={self.server!r}, user={self.user!r}, token={token})"
+
+    def logged_out(self) -> Profile:
+        """The same without a session."""
+        return Profile(self.server, self.user, None, self.ca, self.pin)
 
 
 def profile_path(name: str) -> Path:

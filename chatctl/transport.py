@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 
 import trio
 
 from chatd.protocol.lines import OUTPUT_LINE_BYTES_MAX
 
 from .address import Address
-from .errors import CannotConnect, ConnectionLost
+from .errors import CannotConnect, ConnectionLost, NotVerified
 
 RECEIVE_BYTES_MAX = 32_768
 _CLOSED = "The server closed the connection."
@@ -80,7 +81,7 @@ class Transport:
 
 
 async def dial(address: Address) -> Transport:
-    """Open a connection. CannotConnect."""
+    """Open a connection. CannotConnect; NotVerified where it is not who it should be."""
     try:
         if address.path:
             return Transport(await trio.open_unix_socket(address.path))
@@ -88,7 +89,35 @@ async def dial(address: Address) -> Transport:
         prepare(stream)
     except (OSError, ValueError) as error:
         raise CannotConnect(f"No server answers at {address}: {_reason(error)}.") from error
-    return Transport(stream)
+    return Transport(await _secured(stream, address) if address.tls else stream)
+
+
+async def _secured(stream: trio.SocketStream, address: Address) -> trio.abc.Stream:
+    """The stream inside TLS, with a peer that was verified."""
+    context = address.trust.context()
+    inside = trio.SSLStream(stream, context, server_hostname=address.host)
+    try:
+        await inside.do_handshake()
+        address.trust.check(inside.getpeercert(binary_form=True), str(address))
+    except trio.BrokenResourceError as error:
+        await trio.aclose_forcefully(stream)
+        raise _not_secured(error.__cause__, address) from None
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return inside
+
+
+def _not_secured(cause: BaseException | None, address: Address) -> CannotConnect:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return NotVerified(
+            f"The certificate of {address} does not verify: {cause.verify_message}. If it is"
+            " self-signed, ask who runs the server for its fingerprint, and give it with --pin;"
+            " if it is vouched for by others than the system knows, name them with --ca FILE."
+        )
+    if isinstance(cause, ssl.SSLError):
+        return CannotConnect(f"What answers at {address} does not speak TLS as we do.")
+    return CannotConnect(f"The server at {address} broke off the TLS handshake.")
 
 
 def prepare(stream: trio.SocketStream) -> None:
@@ -115,5 +144,7 @@ def _reason(error: Exception) -> str:
 
 def _why(error: trio.BrokenResourceError) -> str:
     cause = error.__cause__
+    if isinstance(cause, ssl.SSLError):
+        return _CLOSED  # in its own words it says no more
     said = cause.strerror if isinstance(cause, OSError) else None
     return f"The connection broke: {said}." if said else _CLOSED

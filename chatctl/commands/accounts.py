@@ -41,8 +41,7 @@ async def register(
     request = Register(user, passwords.take("password", twice=True))
     async with desk.visit() as client:
         await client.call(request)
-    where = f"--server {desk.server} " if desk.elsewhere else ""
-    desk.done(request, f"Registered {user}. Log in with: chatctl {where}login {user}")
+    desk.done(request, f"Registered {user}. Log in with: chatctl {desk.way}login {user}")
 
 
 async def login(
@@ -55,12 +54,12 @@ async def login(
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl login NAME")
     secret = Passwords(password_stdin, password_file).take("password")
-    before, server = desk.profile, desk.server
+    before, server, trust = desk.profile, desk.server, desk.trust
     async with desk.visit() as client:
         token = (await client.call(Auth(name, secret))).token
         me = await client.call(Whoami())
         try:
-            desk.keep(Profile(server, me.user, token))
+            desk.keep(Profile(server, me.user, token, trust.ca, trust.pin))
         except OSError:
             await client.call(Logout())  # a session whose token is not kept is of no use
             raise
@@ -73,7 +72,7 @@ async def logout(desk: Desk) -> None:
     """End this session, here and at the server."""
     desk.token()
     ended = await _end_session(desk.profile)
-    desk.keep(Profile(desk.profile.server, desk.profile.user))
+    desk.keep(desk.profile.logged_out())
     desk.done(Logout(), "Logged out." if ended else "Logged out; the session had ended already.")
 
 
@@ -130,7 +129,7 @@ async def erase(
         desk.out.show(f"This deletes {desk.profile.user} at {desk.server} for good.", {})
     secret = Passwords(password_stdin, password_file).take("password")
     await desk.call(Erase(secret), "Erased.")
-    desk.keep(Profile(desk.profile.server))
+    desk.keep(Profile(desk.profile.server, ca=desk.profile.ca, pin=desk.profile.pin))
 
 
 async def _end_session(profile: Profile) -> bool:

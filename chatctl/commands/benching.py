@@ -148,9 +148,16 @@ async def bench(
     )
     if (complaint := plan.complaint()) is not None:
         raise usage(complaint)
+    _demand_plain(desk)
     _demand_files(connections)
     _demand_consent(desk.server, yes)
     await _measure(desk, plan, own_account)
+
+
+def _demand_plain(desk: Desk) -> None:
+    """The engine reads bare sockets. Raises Problem."""
+    if desk.address.tls:
+        raise usage("bench measures connections without TLS; give it another --server")
 
 
 def _demand_files(connections: int) -> None:

@@ -52,6 +52,10 @@ async def test_a_port_connected_to_itself_is_no_server() -> None:
             prepare(trio.SocketStream(sock))
 
 
+def _tls(host: str, port: int) -> Address:
+    return Address(host, port, tls=True)
+
+
 @pytest.mark.parametrize(
     ("text", "address", "shown"),
     [
@@ -61,6 +65,11 @@ async def test_a_port_connected_to_itself_is_no_server() -> None:
         ("[::1]:4041", Address("::1", 4041), "[::1]:4041"),
         ("[::1]", Address("::1", 4040), "[::1]:4040"),
         ("fe80::1", Address("fe80::1", 4040), "[fe80::1]:4040"),
+        ("chat://chat.example", Address("chat.example", 4040), "chat.example:4040"),
+        ("chats://chat.example", _tls("chat.example", 4041), "chats://chat.example:4041"),
+        ("chats://chat.example:443", _tls("chat.example", 443), "chats://chat.example:443"),
+        ("chats://[::1]:443", _tls("::1", 443), "chats://[::1]:443"),
+        ("chats://::1", _tls("::1", 4041), "chats://[::1]:4041"),
         ("unix:/run/chatd.sock", Address(path="/run/chatd.sock"), "unix:/run/chatd.sock"),
     ],
 )
@@ -83,6 +92,11 @@ def test_addresses(text: str, address: Address, shown: str) -> None:
         "[host]:1",
         "[::1]1",
         "a:1:2",
+        "chats://",
+        "chats://:1",
+        "http://host",
+        "://host",
+        "chats://chat://host",
     ],
 )
 def test_what_is_no_address(text: str) -> None:

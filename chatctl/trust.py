@@ -1,0 +1,72 @@
+"""Whose certificate is taken at the other end of TLS. Nothing turns checking off."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import ssl
+from dataclasses import dataclass
+
+from .errors import CannotConnect, NotVerified
+
+_PIN = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """`pin`: the one certificate that is taken; else `ca`: a file of those that vouch for others,
+    in PEM; else the system's."""
+
+    ca: str | None = None
+    pin: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """TLS 1.2 and up, that verifies. CannotConnect where `ca` is of no use."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.pin is not None:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE  # `check` looks closer than that
+        elif self.ca is not None:
+            _load(context, self.ca)
+        else:
+            context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        return context
+
+    def check(self, certificate: bytes | None, where: str) -> None:
+        """Compare what the other end has shown, in DER, with the pin. NotVerified."""
+        if self.pin is None:
+            return
+        shown = pin_of(certificate or b"")
+        if not hmac.compare_digest(shown, self.pin):
+            raise NotVerified(
+                f"{where} does not show the certificate that is pinned, but {shown}. Ask who runs"
+                " it whether it was renewed; if so, log in with --pin and the new fingerprint."
+            )
+
+
+SYSTEM = Trust()
+
+
+def pin_of(certificate: bytes) -> str:
+    """`sha256:` and the certificate's SHA-256 in hex."""
+    return f"sha256:{hashlib.sha256(certificate).hexdigest()}"
+
+
+def parse_pin(text: str) -> str:
+    """A pin as `chatd cert` or `openssl x509 -fingerprint -sha256` print it. ValueError."""
+    _, _, fingerprint = text.lower().replace("=", ":", 1).rpartition("fingerprint:")
+    pin = "sha256:" + fingerprint.removeprefix("sha256:").replace(":", "")
+    if _PIN.fullmatch(pin) is None:
+        raise ValueError("a pin is sha256: and the certificate's SHA-256, 64 hex digits")
+    return pin
+
+
+def _load(context: ssl.SSLContext, file: str) -> None:
+    try:
+        context.load_verify_locations(file)
+    except ssl.SSLError:
+        raise CannotConnect(f"{file} holds no certificates in PEM.") from None
+    except OSError as error:
+        raise CannotConnect(f"Cannot read {file}: {error.strerror}.") from None
