@@ -202,8 +202,7 @@ class Player:
     def _running(self) -> Server:
         if self._server is None:
             tls = certificate() if self._sending is Sending.TLS else None
-            self._server = QuickServer(self._folder, tls=tls)
-            self._server.settings |= self._settings
+            self._server = QuickServer(self._folder, tls=tls, **self._settings)
             self._server.start()
         return self._server
 
