@@ -1,0 +1,158 @@
+"""From a password to two keys: one to log in with, one to open the vault. The password stays here.
+
+    password (PRECIS OpaqueString, RFC 8265 section 4.2, in UTF-8)
+      -> argon2id (RFC 9106), 32 bytes, called master
+           -> HKDF-SHA256 (RFC 5869), info "chat/1 authentication": the authentication key
+           -> HKDF-SHA256, info "chat/1 vault": the wrapping key
+
+The server gets base64url(HMAC-SHA256(authentication key, server name)): it can neither open the
+vault with it nor log in with it at a server of another name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+from dataclasses import dataclass
+
+from .errors import BadKdf, BadPassword
+from .strict import from_base64url, to_base64url
+from .wrapping import KEY_BYTES, WrappingKey
+
+NONE = "none"
+"""What an account made with netcat has: the server is sent the password itself."""
+
+# RFC 9106, section 4, second recommended option: t=3, p=4, m=2**16 KiB, 128-bit salt.
+MEMORY_KIB_MIN, PASSES_MIN, SALT_BYTES_MIN = 65_536, 3, 16
+# A server that asks for more wants to tie up the client's machine.
+MEMORY_KIB_MAX, PASSES_MAX, LANES_MAX, SALT_BYTES_MAX = 1_048_576, 20, 16, 64
+PASSWORD_CHARACTERS_MAX = 1_024
+
+_LANES = 4
+_FORM = re.compile(
+    r"argon2id\$v=19\$m=([1-9]\d{0,8}),t=([1-9]\d{0,8}),p=([1-9]\d{0,8})\$([A-Za-z0-9_-]{1,128})",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kdf:
+    """The parameters of argon2id, version 19. Its str is what stands on the wire."""
+
+    memory_kib: int
+    passes: int
+    lanes: int
+    salt: bytes
+
+    def __str__(self) -> str:
+        cost = f"m={self.memory_kib},t={self.passes},p={self.lanes}"
+        return f"argon2id$v=19${cost}${to_base64url(self.salt)}"
+
+
+def fresh_kdf() -> Kdf:
+    """What a new password gets: the least that is accepted, and a new salt."""
+    return Kdf(MEMORY_KIB_MIN, PASSES_MIN, _LANES, os.urandom(SALT_BYTES_MIN))
+
+
+def parse_kdf(text: str) -> Kdf | None:
+    """What `text` says, however weak; None for `none`. Raises BadKdf."""
+    if text == NONE:
+        return None
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise BadKdf("The server sent key derivation parameters that chatctl does not know")
+    memory_kib, passes, lanes = (int(number) for number in found.groups()[:3])
+    return Kdf(memory_kib, passes, lanes, from_base64url(found[4], "The server's salt"))
+
+
+def refuse_weak(kdf: Kdf) -> None:
+    """Raises BadKdf for what an attacker could guess through, or what never ends."""
+    weak = kdf.memory_kib < MEMORY_KIB_MIN or kdf.passes < PASSES_MIN
+    if weak or len(kdf.salt) < SALT_BYTES_MIN:
+        raise BadKdf(
+            "The server asks for a weaker protection of the password than is safe (RFC 9106);"
+            " nothing was sent. Somebody may want to guess the password: tell who runs the server"
+        )
+    costly = kdf.memory_kib > MEMORY_KIB_MAX or kdf.passes > PASSES_MAX
+    if costly or kdf.lanes > LANES_MAX or len(kdf.salt) > SALT_BYTES_MAX:
+        raise BadKdf(
+            "The server asks for a key derivation that would take this machine too long;"
+            " nothing was sent. Tell who runs the server"
+        )
+
+
+def accepted_kdf(text: str) -> Kdf | None:
+    """What a server offers, if it is safe to use; None for `none`. Raises BadKdf."""
+    kdf = parse_kdf(text)
+    if kdf is not None:
+        refuse_weak(kdf)
+    return kdf
+
+
+class Master:
+    """What a password stands for under one kdf. Neither it nor its keys show in a repr."""
+
+    __slots__ = ("_authentication", "wrapping_key")
+
+    def __init__(self, master: bytes) -> None:
+        """`master`: 32 bytes, ValueError otherwise."""
+        if len(master) != KEY_BYTES:
+            raise ValueError(f"a master key has {KEY_BYTES} bytes, this one has {len(master)}")
+        self._authentication = derived(master, "authentication")
+        self.wrapping_key = WrappingKey("password", derived(master, "vault"))
+
+    def __repr__(self) -> str:
+        return "Master(…)"
+
+    @classmethod
+    def from_password(cls, password: str, kdf: Kdf) -> Master:
+        """Takes argon2's time, so it belongs in a thread. Raises BadPassword, and BadKdf for what
+        argon2 itself does not take; what a server offers goes through `accepted_kdf` first."""
+        return cls(_argon2id(_prepared(password), kdf))
+
+    def secret_for(self, server_name: str) -> str:
+        """What AUTH, REGISTER and PASSWD send: 43 characters, for the server of this name alone.
+
+        `server_name` is that of `*HELLO`, letter by letter, checked by the caller.
+        """
+        if not server_name:
+            raise ValueError("a server has a name")
+        signed = hmac.digest(self._authentication, server_name.encode(), hashlib.sha256)
+        return to_base64url(signed)
+
+
+def derived(secret: bytes, purpose: str) -> bytes:
+    """32 bytes by HKDF-SHA256 for one purpose."""
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"chat/1 {purpose}".encode()).derive(secret)
+
+
+def _prepared(password: str) -> bytes:
+    from precis_i18n import get_profile  # noqa: PLC0415
+
+    if len(password) > PASSWORD_CHARACTERS_MAX:
+        raise BadPassword(f"A password has at most {PASSWORD_CHARACTERS_MAX} characters")
+    try:
+        prepared: str = get_profile("OpaqueString").enforce(password)
+        return prepared.encode()
+    except UnicodeEncodeError:
+        pass
+    # Out here, because that error keeps the password.
+    raise BadPassword("The password is empty, or holds a character that no password may hold")
+
+
+def _argon2id(password: bytes, kdf: Kdf) -> bytes:
+    from argon2.exceptions import HashingError  # noqa: PLC0415
+    from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw  # noqa: PLC0415
+
+    try:
+        return hash_secret_raw(
+            password, kdf.salt, time_cost=kdf.passes, memory_cost=kdf.memory_kib,
+            parallelism=kdf.lanes, hash_len=KEY_BYTES, type=Type.ID, version=ARGON2_VERSION,
+        )  # fmt: skip
+    except HashingError as error:
+        raise BadKdf(f"The key derivation does not work on this machine: {error}") from None
