@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
         rooms.unban,
         rooms.role,
         rooms.set_,
+        rooms.settings,
     ),
     "Account": (
         accounts.register,

@@ -24,6 +24,7 @@ from chatd.protocol.commands import (
 from chatd.protocol.declare import read_fields
 from chatd.protocol.errors import ChatError
 from chatd.protocol.fields import RoleWord, escape
+from chatd.protocol.sealed import Settings
 
 from ..desk import Desk
 from ..harmless import harmless
@@ -133,6 +134,13 @@ async def set_(
     except ChatError as error:
         raise usage(error.sentence) from None
     await desk.call(request, f"{room}: {', '.join(settings)}")
+
+
+async def settings(desk: Desk, room: Room) -> None:
+    """List a room's settings."""
+    async with desk.login() as client:
+        items = await client.call(Settings(room))
+    desk.out.table([fields_of(item) for item in items], [(item.name, item.value) for item in items])
 
 
 async def block(desk: Desk, user: Person) -> None:

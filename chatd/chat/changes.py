@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from chatd.protocol.fields import RoleWord
+from chatd.protocol.kdf import NONE
 
 
 class MessagesPosted(msgspec.Struct, gc=False):
@@ -30,20 +31,25 @@ class MessagesPosted(msgspec.Struct, gc=False):
 
 @dataclass(slots=True, frozen=True)
 class AccountMade:
+    """`kdf`: how the secret is made from the password (protocol/kdf.py)."""
+
     account: int
     name: str
     secret: str = field(repr=False)
     time_ms: int
+    kdf: str = NONE
 
 
 @dataclass(slots=True, frozen=True)
 class SecretSet:
-    """A new password hash. `keep`: the only session that stays; None: all stay (a mere rehash)."""
+    """A new password hash. `keep`: the only session that stays; None: all stay (a mere rehash).
+    `kdf`: how the new secret is made; None: as before."""
 
     account: int
     secret: str = field(repr=False)
     version: int
     keep: int | None
+    kdf: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -51,6 +57,25 @@ class AccountErased:
     """The account's own things go; memberships have been ended by changes before this one."""
 
     account: int
+
+
+@dataclass(slots=True, frozen=True)
+class VaultStored:
+    """A vault replaces the one of the version before."""
+
+    account: int
+    version: int
+    blob: str = field(repr=False)
+
+
+@dataclass(slots=True, frozen=True)
+class KeysPublished:
+    """Public keys replace those of the version before."""
+
+    account: int
+    version: int
+    thumbprint: str
+    jwks: str
 
 
 @dataclass(slots=True, frozen=True)
@@ -92,6 +117,7 @@ class RoomSet:
     private: bool
     history: bool
     level: int
+    e2e: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -175,6 +201,8 @@ Change = (
     | AccountMade
     | SecretSet
     | AccountErased
+    | VaultStored
+    | KeysPublished
     | SessionMade
     | SessionUsed
     | SessionEnded

@@ -17,7 +17,7 @@ from .directory import Directory, Miss
 from .hub import Hub
 from .ledger import Ledger
 from .model import Account, Conversation, Direct, Room, Sent
-from .ports import Archive, Client, Passwords, Unavailable
+from .ports import Archive, Client, Identities, Passwords, Unavailable
 from .routes import Epoch
 
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class Chat:
     hub: Hub
     archive: Archive
     passwords: Passwords
+    identities: Identities
     clock: Clock
     ids: Ids
     now: Callable[[], float]

@@ -90,6 +90,19 @@ class Hub:
             if client is not but:
                 client.deliver(lines, conversation, seq)
 
+    def to_all(
+        self, rooms: Iterable[int], accounts: Iterable[int], line: bytes, but: Client | None = None
+    ) -> None:
+        """An event, once to each connection that hears one of the rooms or is of an account."""
+        heard: dict[Client, None] = {}
+        for room in rooms:
+            heard |= self.listeners(room)
+        for account in accounts:
+            heard |= dict.fromkeys(self.clients(account))
+        for client in heard:
+            if client is not but:
+                client.deliver(line, "", 0)
+
     def end(
         self, account: int, sentence: str, session: int | None = None, keep: int | None = None
     ) -> None:

@@ -122,12 +122,12 @@ class Ledger:
         """Where the open batch stands now, to be given to `answer`."""
         return self._open.decisions, len(self._open.entries)
 
-    def store(self, change: Change, *touched: Any) -> None:
-        """Ask for a change; what it touches stays in memory until it is stored."""
+    def store(self, change: Change, *touched: Any, size_bytes: int = 100) -> None:
+        """Ask for a change of that rough size; what it touches stays in memory until then."""
         self._epoch.saw(change)
         self._open.changes.append(change)
         self._open.decisions += 1
-        self._open.bytes += 100
+        self._open.bytes += size_bytes
         self.touch(*touched)
         self.wake()
 

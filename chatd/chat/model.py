@@ -13,12 +13,16 @@ from chatd.protocol.fields import RoleWord
 ERASED = "~erased"
 """Who wrote what a deleted account left behind."""
 
+E2E_MEMBERS_MAX = 100
+"""Each message in an encrypted room holds a key for every member."""
+
 RANK: dict[RoleWord, int] = {"member": 0, "moderator": 1, "owner": 2}
 
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """A person. `rooms` and `invites` are ids of rooms, `blocked` of accounts."""
+    """A person. `rooms` and `invites` are ids of rooms, `blocked` of accounts. The vault and the
+    published keys are on disk; their versions are here, 0 where there is none yet."""
 
     id: int
     name: str
@@ -26,6 +30,8 @@ class Account:
     level: int = 0
     version: int = 0  # grows when the password changes; sessions of an older one are void
     erased: bool = False
+    vault_version: int = 0
+    keys_version: int = 0
     rooms: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
     invites: set[int] = field(default_factory=set)
@@ -57,13 +63,14 @@ class Member:
 @dataclass(slots=True, eq=False)
 class Conversation:
     """What a room and a direct conversation share. `ceiling`: no seq up to it is given out anew.
-    `history`: whether messages are stored."""
+    `history`: whether messages are stored. `e2e`: whether all of them must be encrypted."""
 
     id: int
     last_seq: int = 0
     ceiling: int = 0
     pending: int = 0
     history: bool = True
+    e2e: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from chatd.protocol.errors import Code
@@ -66,6 +66,21 @@ class StoredRoom:
     joined: bool
 
 
+@dataclass(slots=True, frozen=True)
+class StoredVault:
+    version: int
+    blob: str = field(repr=False)
+
+
+@dataclass(slots=True, frozen=True)
+class StoredKeys:
+    """What an account has published."""
+
+    version: int
+    thumbprint: str
+    jwks: str
+
+
 class Archive(Protocol):
     """Reads of what is on disk. All may raise `Unavailable`."""
 
@@ -75,6 +90,17 @@ class Archive(Protocol):
 
     async def credentials(self, name: str) -> tuple[int, str, int] | None:
         """Account, password hash and its version, or None; it takes as long either way."""
+
+    async def kdf(self, name: str) -> str:
+        """How the secret of an account of that name is made from the password; where there is none
+        of that name, or no more, what might be, always the same. It takes as long either way."""
+
+    async def vault(self, account: int) -> StoredVault | None: ...
+
+    async def keys(self, account: int) -> StoredKeys | None: ...
+
+    async def partners(self, account: int) -> set[int]:
+        """The accounts on the other side of its direct conversations."""
 
     async def account_named(self, name: str) -> Account | None: ...
 
@@ -139,6 +165,13 @@ class Passwords(Protocol):
 
     async def weakness(self, secret: str, user: str) -> str | None:
         """Why it is too weak, as a sentence."""
+
+
+class Identities(Protocol):
+    """Public keys that people publish, verified off the event loop."""
+
+    async def verified(self, jwks: str, user: str) -> str:
+        """The thumbprint of the identity that a JWK Set is, for this user. ChatError BAD_FIELD."""
 
 
 class Unavailable(Exception):

@@ -14,12 +14,14 @@ _TAKES_NOTHING: frozenset[type[Change]] = frozenset(
         changes.AccountMade,
         changes.DirectMade,
         changes.InviteSet,
+        changes.KeysPublished,
         changes.MemberJoined,
         changes.RoomMade,
         changes.SeenSet,
         changes.SeqReserved,
         changes.SessionMade,
         changes.SessionUsed,
+        changes.VaultStored,
     }
 )
 

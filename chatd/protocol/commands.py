@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 
+from . import kdf as kdfs
 from .declare import Command, Listing, Needs, command
 from .errors import Code
 from .fields import (
+    BlobField,
     ClientId,
     Conversation,
     FreeText,
+    Kdf,
     Level,
     Limit,
     Room,
@@ -22,6 +25,7 @@ from .fields import (
     Text,
     Token,
     User,
+    Version,
     Word,
     YesNo,
 )
@@ -45,6 +49,7 @@ from .replies import (
 
 C = Code
 _ROOM = (C.NO_SUCH_ROOM, C.NOT_MEMBER)
+_POSTED = (C.NO_SUCH_USER, *_ROOM, C.BLOCKED, C.TOO_BIG, C.NOT_ENCRYPTED)
 _MODERATED = (C.NO_SUCH_ROOM, C.NOT_MEMBER, C.FORBIDDEN, C.NO_SUCH_USER)
 
 
@@ -54,6 +59,11 @@ class Register(Command[Done]):
 
     user: User
     secret: Secret
+    _: KW_ONLY
+    kdf: Kdf | None = None
+
+    def __post_init__(self) -> None:
+        kdfs.fit(self.secret, self.kdf)
 
 
 @command(Needs.NO_LOGIN, Authenticated, C.DENIED, C.RATE_LIMITED)
@@ -88,12 +98,21 @@ class Forget(Command[Done]):
     session_id: Word
 
 
-@command(Needs.LOGIN, Done, C.DENIED, C.WEAK_PASSWORD, C.RATE_LIMITED)
+@command(Needs.LOGIN, Done, C.DENIED, C.WEAK_PASSWORD, C.RATE_LIMITED, C.CONFLICT, C.TOO_BIG)
 class Passwd(Command[Done]):
     """Change your password; it ends all your other sessions."""
 
     old: Secret
     new: Secret
+    _: KW_ONLY
+    kdf: Kdf | None = None
+    version: Version | None = None
+    vault: BlobField | None = None
+
+    def __post_init__(self) -> None:
+        kdfs.fit(self.new, self.kdf)
+        if (self.version is None) != (self.vault is None):
+            raise ValueError("A vault comes with the version that it replaces: version=, vault=")
 
 
 @command(Needs.LOGIN, Done, C.DENIED, C.RATE_LIMITED)
@@ -132,7 +151,7 @@ class Quit(Command[Done]):
     """Say goodbye; the server closes."""
 
 
-@command(Needs.LOGIN, Posted, C.NO_SUCH_USER, *_ROOM, C.BLOCKED, C.TOO_BIG)
+@command(Needs.LOGIN, Posted, *_POSTED)
 class Msg(Command[Posted]):
     """Post a message to a person or a room."""
 
@@ -140,7 +159,7 @@ class Msg(Command[Posted]):
     text: Text
 
 
-@command(Needs.LOGIN, Posted, C.NO_SUCH_USER, *_ROOM, C.BLOCKED, C.TOO_BIG, C.CONFLICT)
+@command(Needs.LOGIN, Posted, *_POSTED, C.CONFLICT)
 class Send(Command[Posted]):
     """Post a message once, however often it is sent under the same id."""
 
@@ -258,10 +277,11 @@ class Set(Command[Done]):
     private: YesNo | None = None
     history: YesNo | None = None
     level: Level | None = None
+    e2e: YesNo | None = None
 
     def __post_init__(self) -> None:
-        if self.private is None and self.history is None and self.level is None:
-            raise ValueError("Say what to set: private=yes|no, history=yes|no or level=0 to 9")
+        if {self.private, self.history, self.level, self.e2e} == {None}:
+            raise ValueError("Say what to set: private=, history= or e2e=yes|no, or level=0 to 9")
 
 
 @command(Needs.LOGIN, Done, C.NO_SUCH_USER, C.FORBIDDEN)

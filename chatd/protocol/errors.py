@@ -22,10 +22,12 @@ class Code(StrEnum):
     NO_SUCH_USER = "NO_SUCH_USER"
     NO_SUCH_ROOM = "NO_SUCH_ROOM"
     NO_SUCH_SESSION = "NO_SUCH_SESSION"
+    NO_IDENTITY = "NO_IDENTITY"
     NOT_MEMBER = "NOT_MEMBER"
     FORBIDDEN = "FORBIDDEN"
     BANNED = "BANNED"
     BLOCKED = "BLOCKED"
+    NOT_ENCRYPTED = "NOT_ENCRYPTED"
     CONFLICT = "CONFLICT"
     TOO_BIG = "TOO_BIG"
     RATE_LIMITED = "RATE_LIMITED"
@@ -52,12 +54,14 @@ MEANINGS: dict[Code, str] = {
     Code.NO_SUCH_USER: "there is no such user",
     Code.NO_SUCH_ROOM: "there is no such room, or none that you may know of",
     Code.NO_SUCH_SESSION: "you have no such session; SESSIONS lists them",
+    Code.NO_IDENTITY: "the person has published no keys yet",
     Code.NOT_MEMBER: "you, or the person named, are not in the room",
     Code.FORBIDDEN: "your role, level or lack of an invitation does not allow it",
     Code.BANNED: "you are banned from the room",
     Code.BLOCKED: "the person does not take direct messages from you",
-    Code.CONFLICT: "the id was used before for something else",
-    Code.TOO_BIG: "the text is over 32,768 bytes",
+    Code.NOT_ENCRYPTED: "the room takes encrypted messages alone, and the text is none",
+    Code.CONFLICT: "the id was used before for something else, or the vault has another version",
+    Code.TOO_BIG: "the text is over 32,768 bytes, the vault over 49,152, or the keys over 8,192",
     Code.RATE_LIMITED: "too much at once; the sentence begins with the whole seconds to wait",
     Code.EXPIRED: "it was valid once and is no longer",
     Code.UNAVAILABLE: "the server cannot store or carry this out now; nothing was changed",

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from .declare import Event, event
-from .fields import Conversation, Count, FreeText, Line, Room, Seq, Time, User, Word
+from .fields import (
+    Conversation,
+    Count,
+    FreeText,
+    Line,
+    Room,
+    Seq,
+    Thumbprint,
+    Time,
+    User,
+    Word,
+)
 
 PROTOCOL = "chat/1"
 
@@ -62,6 +73,15 @@ class Invited(Event):
 
     room: Room
     by: User
+
+
+@event("IDENTITY")
+class IdentityChanged(Event):
+    """a person's published keys have changed: to all who share a room or a direct conversation
+    with them, and to their own other connections"""
+
+    user: User
+    thumbprint: Thumbprint
 
 
 @event("UNREAD")

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from . import kdf
 from .errors import ChatError, Code
 
 TEXT_BYTES_MAX = 32_768
+VAULT_BYTES_MAX = 49_152
+KEYS_BYTES_MAX = 8_192
 SEQ_DIGITS_MAX = 18
 HISTORY_LIMIT_MAX = 1_000
 
@@ -70,6 +73,20 @@ def _fitting(value: str) -> str:
     return value
 
 
+def _blob(value: str) -> str:
+    return _within(_filled(value), VAULT_BYTES_MAX, "A vault")
+
+
+def _keys(value: str) -> str:
+    return _within(_filled(value), KEYS_BYTES_MAX, "A JWK Set")
+
+
+def _within(value: str, bytes_max: int, what: str) -> str:
+    if len(value.encode()) > bytes_max:
+        raise ChatError(Code.TOO_BIG, f"{what} has at most {bytes_max} bytes.")
+    return value
+
+
 def _client_id(value: str) -> str:
     if not 1 <= len(value) <= 64:
         raise ValueError("must have 1 to 64 characters")
@@ -121,6 +138,13 @@ Word = Annotated[str, Kind("word")]
 ClientId = Annotated[str, Kind("1 to 64 characters", _client_id)]
 Text = Annotated[str, Kind("free text", _text, rest=True)]
 FreeText = Annotated[str, Kind("free text, may be empty", _fitting, rest=True)]
+Kdf = Annotated[str, Kind("kdf", kdf.checked)]
+Blob = Annotated[str, Kind("blob", _blob, rest=True, secret=True)]
+BlobField = Annotated[str, Kind("blob, a bar as \\p", _blob, secret=True)]
+BlobHeld = Annotated[str, Kind("blob, may be empty", rest=True, secret=True)]
+Keys = Annotated[str, Kind("JWK Set", _keys, rest=True)]
+Thumbprint = Annotated[str, Kind("thumbprint")]
+Version = Annotated[int, Kind("version", _number)]
 Line = Annotated[str, Kind("free text", rest=True)]
 Time = Annotated[str, Kind("RFC 3339, UTC, ms")]
 Seq = Annotated[int, Kind("seq", _number)]

@@ -6,18 +6,23 @@ from typing import Annotated
 
 from .declare import Reply, reply
 from .fields import (
+    BlobHeld,
     Conversation,
     Count,
     FreeText,
+    Kdf,
+    Keys,
     Kind,
     Level,
     Line,
     Role,
     Room,
     Seq,
+    Thumbprint,
     Time,
     Token,
     User,
+    Version,
     Word,
     flag,
 )
@@ -140,3 +145,48 @@ class UnreadItem(Reply):
     count: Count
     first_seq: Seq
     last_seq: Seq
+
+
+@reply
+class Salted(Reply):
+    """How the secret is made from the password."""
+
+    kdf: Kdf
+
+
+@reply
+class VaultHeld(Reply):
+    """The vault as it was stored last; version 0, and empty, before that."""
+
+    version: Version
+    blob: BlobHeld
+
+
+@reply
+class Stored(Reply):
+    """The vault's new version."""
+
+    version: Version
+
+
+@reply
+class Published(Reply):
+    """The name of the signing key, and so of the identity."""
+
+    thumbprint: Thumbprint
+
+
+@reply
+class IdentityHeld(Reply):
+    """A person's public keys, as they published them."""
+
+    thumbprint: Thumbprint
+    jwks: Keys
+
+
+@reply
+class SettingItem(Reply):
+    """One setting of a room."""
+
+    name: Word
+    value: Word

@@ -35,6 +35,7 @@ from . import folder, logs
 from .addresses import Listen, listen_address
 from .committer import Committer
 from .dispatch import Dispatcher
+from .identities import IdentityThread
 from .listeners import Doors, listening
 from .passwords import PasswordThreads
 from .reactor import Reactor
@@ -45,6 +46,8 @@ from .tls import Certificate, CertificateError
 SPARE_DESCRIPTORS = 64
 ADDRESSES_KEPT_MAX = 100_000
 ACCEPT_PAUSE_SECONDS = 1
+FEATURES = "rooms direct history send-once unread invites salt vault identity e2e"
+"""What clients may ask of this server, beyond what any server of chat/1 has."""
 LINGER_SECONDS_MAX = 0.5
 POLL_SECONDS = 0.01  # only while stopping: many things may still be under way
 GC_THRESHOLDS = 10_000, 10, 10  # what is on its way is no garbage: look for that seldom
@@ -180,6 +183,7 @@ def _build(
         hub=hub,
         archive=store,
         passwords=passwords,
+        identities=IdentityThread(),
         clock=Clock(),
         ids=Ids.after(store.highest.account, store.highest.conversation, store.highest.session),
         now=trio.current_time,
@@ -255,7 +259,7 @@ def _info(server: Server) -> dict[str, str]:
         "registration": settings.registration,
         "session idle days": str(settings.session_idle_days_max),
         "send id hours": str(settings.send_ids_hours),
-        "features": "rooms direct history send-once unread invites",
+        "features": FEATURES,
         "online": str(server.chat.hub.online_count()),
     }
 

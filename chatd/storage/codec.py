@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from chatd.chat.model import Sent
+from chatd.protocol import kdf
 from chatd.security.boxes import Box, BoxError
 from chatd.security.keys import ServerKey
 
@@ -24,6 +25,7 @@ _CHUNK = Struct(">QQQQ")
 _SENT = Struct(">16sQQ")
 _KEYS_CACHED_MAX = 20_000
 SENDER_TAG_BYTES = 8
+DECOY_SALT_BYTES = 16
 
 pack = msgspec.msgpack.Encoder().encode
 """What goes into the box of a chunk (a list of runs) or of a row of the journal (of entries)."""
@@ -56,6 +58,11 @@ class Codec:
 
     def sent_tag(self, account: int, client_id: str) -> bytes:
         return self._key.tag("send id", account, client_id)
+
+    def decoy_kdf(self, name: str) -> str:
+        """What an account of that name might derive its secret with; always the same."""
+        salt = self._key.tag("kdf salt", name, size=DECOY_SALT_BYTES)
+        return kdf.argon2id(kdf.MEMORY_KIB, kdf.PASSES, kdf.LANES, salt)
 
     def seal(self, column: str, text: str, *row: int) -> bytes:
         """A text for a column of a row."""

@@ -66,5 +66,27 @@ def _run(codec: Codec, row: Old) -> Run:
     return Run(seq, 0, time_ms, _ID.unpack_from(plain)[0], [plain[_ID.size :].decode()])
 
 
-MIGRATIONS: list[Migration] = [_from_1_to_2]
+_SCHEMA_3 = """
+    ALTER TABLE account ADD COLUMN kdf_box BLOB;
+    ALTER TABLE conversation ADD COLUMN e2e INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE vault (
+        account INTEGER PRIMARY KEY REFERENCES account (id),
+        version INTEGER NOT NULL,
+        blob_box BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE identity (
+        account INTEGER PRIMARY KEY REFERENCES account (id),
+        version INTEGER NOT NULL,
+        thumbprint_box BLOB NOT NULL,
+        keys_box BLOB NOT NULL
+    ) STRICT;
+"""
+
+
+def _from_2_to_3(db: apsw.Connection, _codec: Codec) -> None:
+    """Accounts get derived secrets, vaults and identities; rooms may ask for encryption."""
+    db.execute(_SCHEMA_3)
+
+
+MIGRATIONS: list[Migration] = [_from_1_to_2, _from_2_to_3]
 """From each version to the next."""

@@ -15,18 +15,23 @@ from chatd.protocol.fields import RoleWord
 from .codec import Codec
 from .messages import Messages
 from .recent import Recent
+from .sealed import SealedReads
 
 SENT_IDS_LOADED_MAX = 5_000
 
 _ROLES: tuple[RoleWord, ...] = ("member", "moderator", "owner")
-_ACCOUNT = "SELECT id, name_box, secret_box, level, version FROM account"
+_ACCOUNT = (
+    "SELECT id, name_box, secret_box, level, version,"
+    " (SELECT version FROM vault WHERE vault.account = account.id),"
+    " (SELECT version FROM identity WHERE identity.account = account.id) FROM account"
+)
 _ACCOUNT_SETS = (
     "SELECT 0, conversation FROM member WHERE account = ?1 AND role IS NOT NULL"
     " UNION ALL SELECT 1, blocked FROM block WHERE account = ?1"
     " UNION ALL SELECT 2, room FROM invite WHERE account = ?1"
 )
 _ROOM = (
-    "SELECT id, name_box, topic_box, private, history, level, ceiling FROM conversation"
+    "SELECT id, name_box, topic_box, private, history, level, e2e, ceiling FROM conversation"
     " WHERE name_box IS NOT NULL"
 )
 _MEMBERSHIPS = (
@@ -40,12 +45,11 @@ _SESSION = (
 )
 
 
-class Reader:
+class Reader(SealedReads):
     """Reads through one connection; used by one thread at a time."""
 
     def __init__(self, db: apsw.Connection, codec: Codec, recent: Recent) -> None:
-        self._db = db
-        self._codec = codec
+        super().__init__(db, codec)
         self._messages = Messages(db, codec, recent)
 
     def close(self) -> None:
@@ -54,14 +58,6 @@ class Reader:
     def snapshot(self) -> AbstractContextManager[None]:
         """All that is read within is as it was at one moment."""
         return self._messages.snapshot()
-
-    def credentials(self, name: str) -> tuple[int, str, int] | None:
-        sql = "SELECT id, secret_box, version FROM account WHERE name_hash = ?"
-        row = self._one(sql, self._codec.user_hash(name))
-        if row is None or row[1] is None:
-            return None
-        id_, secret, version = row
-        return id_, self._codec.open("account.secret", secret, id_), version
 
     def account_named(self, name: str) -> Account | None:
         found = self._one(f"{_ACCOUNT} WHERE name_hash = ?", self._codec.user_hash(name))
@@ -72,7 +68,7 @@ class Reader:
         return None if found is None else self._account(found, None)
 
     def _account(self, row: tuple[Any, ...], name: str | None) -> Account:
-        id_, name_box, secret_box, level, version = row
+        id_, name_box, secret_box, level, version, vault_version, keys_version = row
         if name_box is None:
             return Account(id_, name or ERASED, "", erased=True)
         open_ = self._codec.open
@@ -82,6 +78,8 @@ class Reader:
             open_("account.secret", secret_box, id_),
             level,
             version,
+            vault_version=vault_version or 0,
+            keys_version=keys_version or 0,
         )
         sets = account.rooms, account.blocked, account.invites
         for kind, member in self._all(_ACCOUNT_SETS, id_):
@@ -97,7 +95,7 @@ class Reader:
     def _room(self, row: tuple[Any, ...] | None) -> Room | None:
         if row is None:
             return None
-        id_, name, topic, private, history, level, ceiling = row
+        id_, name, topic, private, history, level, e2e, ceiling = row
         open_ = self._codec.open
         room = Room(
             id_,
@@ -108,6 +106,7 @@ class Reader:
             private=bool(private),
             history=bool(history),
             level=level,
+            e2e=bool(e2e),
         )
         members = "SELECT account, role FROM member WHERE conversation = ? ORDER BY place"
         room.members = {a: Member(_ROLES[role]) for a, role in self._all(members, id_)}
@@ -254,9 +253,3 @@ class Reader:
         )
         assert row is not None
         return row[0] or 0, row[1] or 0, row[2] or 0
-
-    def _one(self, sql: str, *bindings: Any) -> tuple[Any, ...] | None:
-        return self._db.execute(sql, bindings).fetchone()
-
-    def _all(self, sql: str, *bindings: Any) -> list[tuple[Any, ...]]:
-        return self._db.execute(sql, bindings).fetchall()  # none stays open, whatever goes wrong

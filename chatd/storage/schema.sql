@@ -8,9 +8,25 @@ CREATE TABLE account (
     name_hash BLOB NOT NULL UNIQUE,  -- stays when the account is erased: the name stays taken
     name_box BLOB,                   -- NULL: erased
     secret_box BLOB,                 -- argon2id hash; NULL: erased
+    kdf_box BLOB,                    -- how the client derived the secret; NULL: it did not
     level INTEGER NOT NULL DEFAULT 0,
     version INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL
+) STRICT;
+
+-- What an account keeps here, sealed by its client before it is put into our box. Versions grow.
+CREATE TABLE vault (
+    account INTEGER PRIMARY KEY REFERENCES account (id),
+    version INTEGER NOT NULL,
+    blob_box BLOB NOT NULL
+) STRICT;
+
+-- The public keys of an account. Versions grow.
+CREATE TABLE identity (
+    account INTEGER PRIMARY KEY REFERENCES account (id),
+    version INTEGER NOT NULL,
+    thumbprint_box BLOB NOT NULL,
+    keys_box BLOB NOT NULL           -- a JWK Set, as it was published
 ) STRICT;
 
 CREATE TABLE session (
@@ -36,6 +52,7 @@ CREATE TABLE conversation (
     private INTEGER NOT NULL DEFAULT 0,
     history INTEGER NOT NULL DEFAULT 1,
     level INTEGER NOT NULL DEFAULT 0,
+    e2e INTEGER NOT NULL DEFAULT 0,
     ceiling INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL
 ) STRICT;

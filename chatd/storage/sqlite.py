@@ -15,7 +15,14 @@ import apsw
 
 from chatd.chat.changes import Change
 from chatd.chat.model import Account, Direct, Room, Sent, SentIds, Session
-from chatd.chat.ports import StoredMessage, StoredRoom, StoredUnread, Unavailable
+from chatd.chat.ports import (
+    StoredKeys,
+    StoredMessage,
+    StoredRoom,
+    StoredUnread,
+    StoredVault,
+    Unavailable,
+)
 from chatd.security.boxes import BoxError
 from chatd.security.keys import ServerKey
 
@@ -85,6 +92,18 @@ class SqliteStore:
 
     async def credentials(self, name: str) -> tuple[int, str, int] | None:
         return await self._read(Reader.credentials, name)
+
+    async def kdf(self, name: str) -> str:
+        return await self._read(Reader.kdf, name)
+
+    async def vault(self, account: int) -> StoredVault | None:
+        return await self._read(Reader.vault, account)
+
+    async def keys(self, account: int) -> StoredKeys | None:
+        return await self._read(Reader.keys, account)
+
+    async def partners(self, account: int) -> set[int]:
+        return await self._read(Reader.partners, account)
 
     async def account_named(self, name: str) -> Account | None:
         return await self._read(Reader.account_named, name)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import apsw
 
+from chatd.protocol import kdf
 from chatd.security.boxes import OVERHEAD_BYTES, BoxError
 
 from .chunks import SENDER_BYTES, pack_senders
@@ -111,10 +112,25 @@ class Verifier:
     def _account(self, row: Row, place: str) -> None:
         name = self._open(place, "account.name", row["name_box"], row["id"])
         self._open(place, "account.secret", row["secret_box"], row["id"])
+        self._kdf(row, place)
         if name is not None:
             self._fits(place, "name_hash", row["name_hash"], self._codec.user_hash(name))
-        if (row["name_box"] is None) != (row["secret_box"] is None):
+        alive = row["name_box"] is not None
+        if alive != (row["secret_box"] is not None) or (row["kdf_box"] is not None and not alive):
             self._report.add(f"{place}: erased only by half")
+
+    def _kdf(self, row: Row, place: str) -> None:
+        text = self._open(place, "account.kdf", row["kdf_box"], row["id"])
+        if text is not None and not _is_kdf(text):
+            self._report.add(f"{place}: its kdf is not one that a client could have given")
+
+    def _vault(self, row: Row, place: str) -> None:
+        self._open(place, "vault.blob", row["blob_box"], row["account"], row["version"])
+
+    def _identity(self, row: Row, place: str) -> None:
+        of = row["account"], row["version"]
+        self._open(place, "identity.thumbprint", row["thumbprint_box"], *of)
+        self._open(place, "identity.keys", row["keys_box"], *of)
 
     def _session(self, row: Row, place: str) -> None:
         public = self._open(place, "session.public", row["public_box"], row["id"])
@@ -219,6 +235,13 @@ def _size_fits(column: str, size: int) -> bool:
     return size == SIZES_BYTES[column] if column in SIZES_BYTES else size >= OVERHEAD_BYTES
 
 
+def _is_kdf(text: str) -> bool:
+    try:
+        return kdf.checked(text) != kdf.NONE
+    except ValueError:
+        return False
+
+
 def _blob(value: object) -> bytes:
     if not isinstance(value, bytes):
         raise BoxError("not a blob")
@@ -227,6 +250,8 @@ def _blob(value: object) -> bytes:
 
 VERIFY: dict[str, Callable[[Verifier, Row, str], None]] = {
     "account": Verifier._account,
+    "vault": Verifier._vault,
+    "identity": Verifier._identity,
     "session": Verifier._session,
     "conversation": Verifier._conversation,
     "member": Verifier._member,

@@ -10,13 +10,12 @@ import apsw
 
 from chatd.chat import changes as c
 from chatd.chat.model import RANK, Sent
+from chatd.protocol.kdf import NONE
 
 from .codec import Codec
 from .journal import Journal
 from .recent import Recent
-
-Row = tuple[str, tuple[Any, ...]]
-Rows = list[Row]
+from .rows import Row, Rows, delete, insert, replace, update
 
 _SENT = "INSERT OR REPLACE INTO sent (account, id_tag, time_ms, sent_box) VALUES (?, ?, ?, ?)"
 
@@ -92,12 +91,13 @@ class Writer:
                 self._db.execute(sql, bindings)
 
     def _account_made(self, m: c.AccountMade) -> Rows:
-        row = _insert(
+        row = insert(
             "account",
             id=m.account,
             name_hash=self._codec.user_hash(m.name),
             name_box=self._codec.seal("account.name", m.name, m.account),
             secret_box=self._secret(m),
+            kdf_box=self._kdf(m.account, m.kdf),
             created_ms=m.time_ms,
         )
         return [row]
@@ -105,25 +105,45 @@ class Writer:
     def _secret(self, m: c.AccountMade | c.SecretSet) -> bytes:
         return self._codec.seal("account.secret", m.secret, m.account)
 
+    def _kdf(self, account: int, kdf: str) -> bytes | None:
+        return None if kdf == NONE else self._codec.seal("account.kdf", kdf, account)
+
     def _secret_set(self, m: c.SecretSet) -> Rows:
-        rows = [_update("account", m.account, secret_box=self._secret(m), version=m.version)]
+        rows = [update("account", m.account, secret_box=self._secret(m), version=m.version)]
+        if m.kdf is not None:
+            rows.append(update("account", m.account, kdf_box=self._kdf(m.account, m.kdf)))
         if m.keep is not None:
             others = ("DELETE FROM session WHERE account = ? AND id <> ?", (m.account, m.keep))
-            rows += [others, _update("session", m.keep, version=m.version)]
+            rows += [others, update("session", m.keep, version=m.version)]
         return rows
 
     def _account_erased(self, m: c.AccountErased) -> Rows:
-        mine = [_delete(table, account=m.account) for table in _OWN]
+        mine = [delete(table, account=m.account) for table in _OWN]
         return [
-            _update("account", m.account, name_box=None, secret_box=None, level=0),
+            update("account", m.account, name_box=None, secret_box=None, kdf_box=None, level=0),
             *mine,
-            _delete("block", blocked=m.account),
+            delete("block", blocked=m.account),
             (_DOOM_LONELY, (m.account, m.account)),
-            _delete("member", account=m.account),
+            delete("member", account=m.account),
         ]
 
+    def _vault_stored(self, m: c.VaultStored) -> Rows:
+        boxed = self._codec.seal("vault.blob", m.blob, m.account, m.version)
+        return [replace("vault", account=m.account, version=m.version, blob_box=boxed)]
+
+    def _keys_published(self, m: c.KeysPublished) -> Rows:
+        row = m.account, m.version
+        published = replace(
+            "identity",
+            account=m.account,
+            version=m.version,
+            thumbprint_box=self._codec.seal("identity.thumbprint", m.thumbprint, *row),
+            keys_box=self._codec.seal("identity.keys", m.jwks, *row),
+        )
+        return [published]
+
     def _session_made(self, m: c.SessionMade) -> Rows:
-        row = _insert(
+        row = insert(
             "session",
             id=m.session,
             public_tag=self._codec.session_tag(m.account, m.public_id),
@@ -139,13 +159,13 @@ class Writer:
 
     def _session_used(self, m: c.SessionUsed) -> Rows:
         address = self._codec.seal("session.address", m.address, m.session)
-        return [_update("session", m.session, used_ms=m.time_ms, address_box=address)]
+        return [update("session", m.session, used_ms=m.time_ms, address_box=address)]
 
     def _session_ended(self, m: c.SessionEnded) -> Rows:
-        return [_delete("session", id=m.session)]
+        return [delete("session", id=m.session)]
 
     def _room_made(self, m: c.RoomMade) -> Rows:
-        row = _insert(
+        row = insert(
             "conversation",
             id=m.room,
             name_hash=self._codec.room_hash(m.name),
@@ -156,33 +176,34 @@ class Writer:
 
     def _room_set(self, m: c.RoomSet) -> Rows:
         topic = self._codec.seal("conversation.topic", m.topic, m.room) if m.topic else None
-        row = _update(
+        row = update(
             "conversation",
             m.room,
             topic_box=topic,
             private=m.private,
             history=m.history,
             level=m.level,
+            e2e=m.e2e,
         )
         return [row]
 
     def _room_gone(self, m: c.RoomGone) -> Rows:
         self._gone.append(m.room)
         return [
-            _delete("ban", room=m.room),
-            _delete("invite", room=m.room),
-            _delete("conversation", id=m.room),
-            _insert("doomed", conversation=m.room),
+            delete("ban", room=m.room),
+            delete("invite", room=m.room),
+            delete("conversation", id=m.room),
+            insert("doomed", conversation=m.room),
         ]
 
     def _seq_reserved(self, m: c.SeqReserved) -> Rows:
-        return [_update("conversation", m.conversation, ceiling=m.ceiling)]
+        return [update("conversation", m.conversation, ceiling=m.ceiling)]
 
     def _direct_made(self, m: c.DirectMade) -> Rows:
         name_hash = self._codec.direct_hash(m.low, m.high)
         sides = {m.low: m.high_name, m.high: m.low_name}
         return [
-            _insert("conversation", id=m.direct, name_hash=name_hash, created_ms=0),
+            insert("conversation", id=m.direct, name_hash=name_hash, created_ms=0),
             *(self._member(m.direct, side, None, 0, label) for side, label in sides.items()),
         ]
 
@@ -196,7 +217,7 @@ class Writer:
         box = None
         if label is not None:
             box = self._codec.seal("member.label", label, conversation, account)
-        return _insert(
+        return insert(
             "member",
             conversation=conversation,
             account=account,
@@ -211,43 +232,24 @@ class Writer:
         return [(sql, (RANK[m.role], m.room, m.account))]
 
     def _member_left(self, m: c.MemberLeft) -> Rows:
-        return [_delete("member", conversation=m.room, account=m.account)]
+        return [delete("member", conversation=m.room, account=m.account)]
 
     def _seen_set(self, m: c.SeenSet) -> Rows:
         sql = "UPDATE member SET seen = max(seen, ?) WHERE conversation = ? AND account = ?"
         return [(sql, (m.seq, m.conversation, m.account))]
 
     def _ban_set(self, m: c.BanSet) -> Rows:
-        change = _insert if m.banned else _delete
+        change = insert if m.banned else delete
         return [change("ban", room=m.room, account=m.account)]
 
     def _invite_set(self, m: c.InviteSet) -> Rows:
         if m.by is None:
-            return [_delete("invite", account=m.account, room=m.room)]
-        return [_insert("invite", account=m.account, room=m.room, inviter=m.by)]
+            return [delete("invite", account=m.account, room=m.room)]
+        return [insert("invite", account=m.account, room=m.room, inviter=m.by)]
 
     def _block_set(self, m: c.BlockSet) -> Rows:
-        change = _insert if m.on else _delete
+        change = insert if m.on else delete
         return [change("block", account=m.account, blocked=m.blocked)]
-
-
-# Tables and columns are named in this file alone; what is bound comes from outside.
-
-
-def _insert(table: str, **columns: Any) -> Row:
-    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-    return sql, tuple(columns.values())
-
-
-def _update(table: str, id_: int, **columns: Any) -> Row:
-    sets = ", ".join(f"{name} = ?" for name in columns)
-    return f"UPDATE {table} SET {sets} WHERE id = ?", (*columns.values(), id_)  # noqa: S608
-
-
-def _delete(table: str, **columns: Any) -> Row:
-    where = " AND ".join(f"{name} = ?" for name in columns)
-    return f"DELETE FROM {table} WHERE {where}", tuple(columns.values())  # noqa: S608
 
 
 # Direct conversations that nobody else takes part in any more.
@@ -258,12 +260,14 @@ _DOOM_LONELY = """
         SELECT 1 FROM member other WHERE other.conversation = conversation.id AND other.account <> ?
     )
 """
-_OWN = ("session", "sent", "ban", "invite", "block")
+_OWN = ("session", "sent", "ban", "invite", "block", "vault", "identity")
 
 _WRITES: dict[type, Callable[[Writer, Any], Rows]] = {
     c.AccountMade: Writer._account_made,
     c.SecretSet: Writer._secret_set,
     c.AccountErased: Writer._account_erased,
+    c.VaultStored: Writer._vault_stored,
+    c.KeysPublished: Writer._keys_published,
     c.SessionMade: Writer._session_made,
     c.SessionUsed: Writer._session_used,
     c.SessionEnded: Writer._session_ended,

@@ -39,6 +39,7 @@ from chatd.server.codecs import PLAIN, Codec
 from chatd.server.committer import Committer
 from chatd.server.connection import Connection
 from chatd.server.dispatch import Dispatcher
+from chatd.server.identities import IdentityThread
 from chatd.server.passwords import PasswordThreads
 from chatd.server.reactor import Reactor
 from chatd.storage.sqlite import SqliteStore
@@ -164,6 +165,7 @@ class World:
             hub=self.hub,
             archive=self.store,
             passwords=self.passwords,
+            identities=IdentityThread(),
             clock=Clock(),
             ids=Ids.after(highest.account, highest.conversation, highest.session),
             now=now,

@@ -19,14 +19,15 @@ from tests.chat.harness import SECRET, Client
 from tests.chat.loop import Loop
 from tests.chat.mail import Mail, Op
 from tests.chat.records import Message
-from tests.chat.reference import State
+from tests.chat.reference import JWE, State
 
 USERS, ROOMS = ["ann", "ben", "cat"], ["#x", "#y"]
 OTHER_SECRET = "staple the horse battery"
 users, rooms, ids = st.sampled_from(USERS), st.sampled_from(ROOMS), st.sampled_from(["i1", "i2"])
-targets, texts = st.sampled_from(ROOMS + USERS), st.sampled_from(["hi", "ho"])
+targets, texts = st.sampled_from(ROOMS + USERS), st.sampled_from(["hi", "ho", JWE])
 ROLES = ["owner", "moderator", "member"]
-OPTIONS = ["private=yes", "private=no", "history=yes", "history=no"]
+OPTIONS = ["private=yes", "private=no", "history=yes", "history=no", "e2e=yes", "e2e=no"]
+versions = st.sampled_from(["0", "1", "2"])
 roles, options = st.sampled_from(ROLES), st.sampled_from(OPTIONS)
 CONNECTIONS_MAX = 6
 HAPPENINGS = {"hold": 9, "commit_now": 6, "commit_fails": 3, "forget": 2, "crash": 1, "vanish": 1}
@@ -42,6 +43,7 @@ REQUESTS = st.one_of(
     st.tuples(st.sampled_from(["INVITE", "KICK", "BAN", "UNBAN"]), rooms, users),
     st.tuples(st.just("ROLE"), rooms, users, roles),
     st.tuples(st.sampled_from(["BLOCK", "UNBLOCK"]), users),
+    st.tuples(st.just("STORE"), versions, texts),
     st.tuples(st.just("LOGOUT")),
 )
 TALK = st.one_of(
@@ -280,6 +282,9 @@ class Core(RuleBasedStateMachine):
         assert self.loop.items(self.mail.clients[connection], "ROOMS") == self.disk.listed(user)
         unread = self.loop.items(self.mail.clients[connection], "UNREAD")
         self.mail.check_unread(unread, self.disk.unread(user))
+        version, blob = self.disk.vaults.get(user, (0, ""))
+        vault = self.loop.ask(self.mail.clients[connection], "VAULT")
+        assert vault == [f"VAULT|SUCCESS|{version}|{blob}"]
         id_ = self.conversation_of(connection, about)
         if id_ is not None:
             said = self.disk.said(id_)

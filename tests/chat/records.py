@@ -50,6 +50,7 @@ class Room:
     topic: str = ""
     private: bool = False
     history: bool = True
+    e2e: bool = False
 
 
 def pair(one: str, other: str) -> tuple[str, str]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.chat.readable import Readable
 from tests.chat.records import Message, Outcome, Refused, Room, Told, pair
 
+JWE = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXY.Y2lwaGVydGV4dA.dGFn"
 RANKS = ["member", "moderator", "owner"]
 
 
 @dataclass
-class State:
+class State(Readable):
     """All there is. `users` are the connections that are logged in, with user and token."""
 
     erased: dict[str, bool] = field(default_factory=dict)
@@ -30,6 +32,7 @@ class State:
     blocks: set[tuple[str, str]] = field(default_factory=set)
     sent: dict[tuple[str, str], tuple[int, str, int]] = field(default_factory=dict)
     messages: dict[int, tuple[int, str]] = field(default_factory=dict)  # stored: where, by whom
+    vaults: dict[str, tuple[int, str]] = field(default_factory=dict)  # version and blob
 
     def carry_out(self, connection: int, fields: list[str], new: Message) -> Outcome:
         """One request. `new` is the message to post, and gives the number of anything new."""
@@ -123,6 +126,8 @@ class State:
         told: list[Told] = []
         if target.startswith("#"):
             room = self.room(me, target)
+            if room.e2e and text != JWE:
+                raise Refused("NOT_ENCRYPTED")
             new.conversation, new.stored = room.id, room.history
             told.append(Told(self.of(*room.members, but=connection), target, message=new.number))
         else:
@@ -221,6 +226,13 @@ class State:
         self.blocks.discard((me, self.person(user)))
         return Outcome(["SUCCESS"])
 
+    def do_store(self, connection: int, me: str, number: int, version: str, blob: str) -> Outcome:
+        current = self.vaults.get(me, (0, ""))[0]
+        if current != int(version):
+            raise Refused("CONFLICT")
+        self.vaults[me] = current + 1, blob
+        return Outcome(["SUCCESS", str(current + 1)])
+
     def do_logout(self, connection: int, me: str, number: int) -> Outcome:
         _, token = self.users.pop(connection)
         del self.tokens[token]
@@ -240,6 +252,7 @@ class State:
         mine = [name for name, room in self.rooms.items() if me in room.members]
         told = [self.out(name, me, me, "") for name in mine]
         self.erased[me] = True
+        self.vaults.pop(me, None)
         self.tokens = {token: user for token, user in self.tokens.items() if user != me}
         self.blocks = {both for both in self.blocks if me not in both}
         self.invites = {key: by for key, by in self.invites.items() if key[0] != me}
@@ -256,39 +269,3 @@ class State:
             key = me, conversation
             self.seen[key] = max(self.seen.get(key, 0), int(upto))
         return Outcome(["SUCCESS"])
-
-    # What can be read.
-
-    def who(self, name: str, online: set[str]) -> list[list[str]]:
-        return [
-            [user, role, "online" if user in online else "offline"]
-            for user, role in self.rooms[name].members.items()
-        ]
-
-    def listed(self, me: str) -> list[list[str]]:
-        """ROOMS."""
-        return [
-            [name, str(len(room.members)), "joined" if me in room.members else "", room.topic]
-            for name, room in sorted(self.rooms.items(), key=lambda item: item[1].id)
-            if me in room.members or not room.private
-        ]
-
-    def said(self, conversation: int | None) -> list[int]:
-        """The stored messages of a conversation, oldest first."""
-        return [n for n, (where, _) in sorted(self.messages.items()) if where == conversation]
-
-    def unread(self, me: str) -> dict[str, list[int]]:
-        """The unread messages of each conversation that has any."""
-        mine = {name: room.id for name, room in self.rooms.items() if me in room.members}
-        for low, high in self.directs:
-            if me in (low, high):
-                mine[high if low == me else low] = self.directs[low, high]
-        found = {
-            name: [
-                number
-                for number in self.said(id_)
-                if number > self.seen.get((me, id_), 0) and self.messages[number][1] != me
-            ]
-            for name, id_ in mine.items()
-        }
-        return {name: numbers for name, numbers in sorted(found.items()) if numbers}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.chat.machine import ALL_HAPPENINGS, OPTIONS, ROLES, ROOMS, USERS, Core
+from tests.chat.reference import JWE
 
 WALK_STEPS = 300
 
@@ -36,7 +37,8 @@ def test_a_long_walk(seed: int) -> None:
 def walk(core: Core, chance: Random) -> None:
     """One step."""
     number, room, user = chance.randrange(20), chance.choice(ROOMS), chance.choice(USERS)
-    about, text = chance.choice(ROOMS + USERS), chance.choice(["hi", "ho"])
+    about, text = chance.choice(ROOMS + USERS), chance.choice(["hi", "ho", JWE])
+    versions = [0, *(version for version, _ in core.mem.vaults.values())]
     match chance.randrange(10):
         case 0 | 1:
             core.happen(chance.choice(ALL_HAPPENINGS), number)
@@ -51,11 +53,12 @@ def walk(core: Core, chance: Random) -> None:
             core.request(number, chance.choice([("MSG", about, text), sending]))
         case _:
             verb = chance.choice(
-                ["INVITE", "KICK", "BAN", "UNBAN", "ROLE", "SET", "BLOCK", "UNBLOCK"]
+                ["INVITE", "KICK", "BAN", "UNBAN", "ROLE", "SET", "BLOCK", "UNBLOCK", "STORE"]
             )
             more = {
                 "ROLE": (room, user, chance.choice(ROLES)),
                 "SET": (room, chance.choice(OPTIONS)),
+                "STORE": (str(chance.choice(versions)), text),
             }
             told = (user,) if "BLOCK" in verb else more.get(verb, (room, user))
             core.request(number, (verb, *told))

@@ -49,6 +49,9 @@ def test_roles_and_settings(shared_server: Server, shell: Shell) -> None:
     assert own.done("set", "#hq", "private=yes", "level=0", "--json").objects == [
         {"room": "#hq", "private": True, "level": 0}
     ]
+    assert own.done("settings", "#hq").out.split() == [
+        *["private", "yes", "history", "yes", "level", "0", "e2e", "no"]
+    ]
     guest = member(shared_server, shell.folder, "guest")
     assert guest.type("join", "#hq").status == 1
     mod.done("invite", "#hq", "guest")

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chatd.protocol import fields, wire  # noqa: F401  (wire declares the commands and events)
+from chatd.protocol import base64url, fields, kdf, wire  # noqa: F401  (wire declares the commands and events)
 from chatd.protocol.declare import COMMANDS, EVENTS, Declared, Field, Reply, Request
 from chatd.protocol.fields import HISTORY_LIMIT_MAX, SEQ_DIGITS_MAX
 
@@ -29,10 +29,29 @@ writable = st.text(
 filled = writable.filter(bool)
 numbers = st.integers(0, 10**SEQ_DIGITS_MAX - 1)
 
+salts = st.binary(min_size=8, max_size=64)
+kdfs = st.one_of(
+    st.just(kdf.NONE),
+    st.builds(
+        lambda lanes, more, passes, salt: kdf.argon2id(8 * lanes + more, passes, lanes, salt),
+        st.integers(1, 64),
+        st.integers(0, 4_000_000),
+        st.integers(1, 1_000),
+        salts,
+    ),
+)
+derived = st.binary(min_size=32, max_size=32).map(base64url.encode)
+"""Secrets that a client has derived."""
+
 BY_FORM: dict[str, st.SearchStrategy[Any]] = {
     "secret": filled,
     "1 to 64 characters": filled.map(lambda text: text[:64]),
     "free text": filled,
+    "kdf": kdfs,
+    "blob": filled,
+    "blob, a bar as \\p": filled,
+    "JWK Set": filled,
+    "version": numbers,
     "seq": numbers,
     "number": numbers,
     f"number, at most {HISTORY_LIMIT_MAX}": st.integers(0, HISTORY_LIMIT_MAX),
@@ -58,7 +77,19 @@ def values_of(draw: st.DrawFn, cls: type[Declared]) -> Any:
     named = draw(st.lists(st.sampled_from(options), unique=True)) if options else []
     if cls is COMMANDS["SET"] and not named:
         named = [options[0]]
-    return cls(**held, **{option.name: draw(_of(option)) for option in named})
+    held |= {option.name: draw(_of(option)) for option in named}
+    return cls(**_agreeing(draw, held))
+
+
+def _agreeing(draw: st.DrawFn, held: dict[str, Any]) -> dict[str, Any]:
+    """What is told of secrets and vaults hangs together."""
+    if str(held.get("kdf", kdf.NONE)) != kdf.NONE and ("secret" in held or "new" in held):
+        held["secret" if "secret" in held else "new"] = draw(derived)
+    if "vault" in held and "old" in held:
+        held["version"] = draw(numbers)
+    elif "version" in held and "old" in held:
+        del held["version"]
+    return held
 
 
 requests: st.SearchStrategy[Request] = st.sampled_from(REQUESTS).flatmap(values_of)

@@ -9,10 +9,12 @@ from hypothesis import given
 
 from chatd.protocol import wire
 from chatd.protocol.declare import Declared, Event, Reply
+from chatd.protocol.fields import KEYS_BYTES_MAX, VAULT_BYTES_MAX
 from chatd.protocol.lines import OUTPUT_LINE_BYTES_MAX
 from tests.protocol.strategies import DECLARED, EVENT_CLASSES, REPLIES, request_like
 
 WORST_TEXT = "\\" * 32_768
+WORST_BLOB = "\\" * VAULT_BYTES_MAX
 WORST_NAME = "#" + "𐐨" * 64
 
 
@@ -20,8 +22,11 @@ def worst(form: str) -> Any:
     """The longest that a field of `form` can be on the wire, coming from clients."""
     if form.startswith("free text"):
         return WORST_TEXT
-    numbers = {"seq": 10**18 - 1, "number": 10**18 - 1, "0 to 9": 9}
+    if form.startswith("blob"):
+        return WORST_BLOB
+    numbers = {"seq": 10**18 - 1, "number": 10**18 - 1, "version": 10**18 - 1, "0 to 9": 9}
     choices = {"owner, moderator or member": "moderator", "43 characters base64url": "x" * 43}
+    choices |= {"thumbprint": "x" * 43, "JWK Set": "\\" * KEYS_BYTES_MAX}
     flags = {"this or empty", "joined or empty", "online or offline"}
     return True if form in flags else {**numbers, **choices}.get(form, WORST_NAME)
 
@@ -51,7 +56,7 @@ def test_what_is_secret() -> None:
     secret = {
         f"{cls.__name__}.{field.name}"
         for cls in DECLARED
-        for field in cls.shape.fields
+        for field in (*cls.shape.fields, *cls.shape.options)
         if field.kind.secret
     }
     assert secret == {
@@ -61,6 +66,9 @@ def test_what_is_secret() -> None:
         "Authenticated.token",
         "Passwd.old",
         "Passwd.new",
+        "Passwd.vault",
+        "Store.blob",
+        "VaultHeld.blob",
         "Erase.secret",
     }
 

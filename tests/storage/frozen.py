@@ -23,6 +23,7 @@ from chatd.storage.writes import Writer
 
 KEY = ServerKey(bytes(range(100, 132)))
 TOKEN_HASH = bytes(range(32))
+KDF = "argon2id$v=19$m=65536,t=3,p=4$c2l4dGVlbiBieXRlcy4u"
 
 CHANGES: list[c.Change] = [
     c.AccountMade(1, "annabel", "$argon2id$annabel", 1_000),
@@ -34,6 +35,14 @@ CHANGES: list[c.Change] = [
     c.MemberJoined(1, 1, "owner", 0, 1_003),
     c.MemberJoined(1, 2, "moderator", 0, 1_004),
     c.SeqReserved(1, 20),
+    c.SecretSet(2, "$argon2id$benedict", 0, None, KDF),
+    c.VaultStored(1, 1, "sealed by annabel"),
+    c.VaultStored(1, 2, "sealed again"),
+    c.KeysPublished(2, 1, "thumbprint of benedict", "keys of benedict"),
+    c.VaultStored(3, 1, "sealed by carol"),
+    c.KeysPublished(3, 1, "thumbprint of carol", "keys of carol"),
+    c.RoomMade(4, "#sealed", 1_006),
+    c.RoomSet(4, "", private=False, history=True, level=0, e2e=True),
     c.BanSet(1, 3, banned=True),
     c.InviteSet(1, 3, 1),
     c.BlockSet(1, 3, on=True),

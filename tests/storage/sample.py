@@ -20,18 +20,28 @@ from chatd.storage.writes import Writer
 
 USERS = {1: "anastasia", 2: "bartholomew", 3: "al", 4: "christopher"}
 SECRET = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+KDF = "argon2id$v=19$m=65536,t=3,p=4$c2l4dGVlbiBieXRlcy4u"
 ROOM, DIRECT, ALONE, OTHER_ROOM = 1, 2, 3, 4
 NAMES = [*USERS.values(), "gardeners", "observatory", "about the roses", "session-one"]
+NAMES += ["a vault that nobody opens", "thumbprint-of-anastasia", "keys of anastasia"]
 TEXTS = [f"number {n}: the roses are in bloom again" for n in range(1, 41)]
 
 CHANGES: list[c.Change] = [
     *(c.AccountMade(account, name, SECRET, 1_000) for account, name in USERS.items()),
+    c.SecretSet(2, SECRET, 0, None, KDF),
+    c.VaultStored(1, 1, "the first of the vaults"),
+    c.VaultStored(1, 2, "a vault that nobody opens"),
+    c.KeysPublished(1, 1, "thumbprint-of-anastasia", "keys of anastasia"),
+    c.SecretSet(4, SECRET, 0, None, KDF),
+    c.VaultStored(4, 1, "the vault of christopher"),
+    c.KeysPublished(4, 1, "thumbprint-of-christopher", "keys of christopher"),
     c.SessionMade(1, "session-one", 1, 0, bytes(range(32)), "192.0.2.77", 1_000),
     c.RoomMade(ROOM, "#gardeners", 1_000),
     c.RoomSet(ROOM, "about the roses", private=True, history=True, level=3),
     *(c.MemberJoined(ROOM, account, "member", 0, 1_000) for account in (1, 2, 4)),
     c.RoleSet(ROOM, 1, "owner"),
     c.RoomMade(OTHER_ROOM, "#observatory", 1_000),
+    c.RoomSet(OTHER_ROOM, "", private=False, history=True, level=0, e2e=True),
     c.MemberJoined(OTHER_ROOM, 1, "owner", 0, 1_000),
     c.SeqReserved(OTHER_ROOM, 500),
     c.DirectMade(DIRECT, 1, USERS[1], 2, USERS[2]),

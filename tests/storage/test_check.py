@@ -32,9 +32,9 @@ def test_a_sound_database_has_no_findings(sample: Sample) -> None:
     assert report.rows["journal"] == 1
     assert report.rows.keys() == VERIFY.keys()
     assert all(report.rows[table] for table in VERIFY if table != "doomed")
-    # 4 names and secrets less 1 erased, 1 session, 2 rooms and a topic, 3 labels, and each id; then
-    # the messages. All of them are taken into account one way or the other.
-    boxes = 6 + 2 + 3 + 3 + len(TEXTS)
+    # 4 names and secrets less 1 erased, a kdf, a vault, an identity, a session, 2 rooms, a topic, 3
+    # labels, and each id; then the messages. All are taken into account one way or the other.
+    boxes = 6 + 1 + 1 + 2 + 2 + 3 + 3 + len(TEXTS)
     assert report.boxes == boxes + 2 + 1
     assert report.texts + report.texts_untold == boxes + len(TEXTS)
     assert report.texts_untold < 10
@@ -96,6 +96,10 @@ def test_every_table_and_hash_of_the_schema_is_verified() -> None:
 BOXES = [
     ("account", "name_box", "account 1", "name"),
     ("account", "secret_box", "account 1", "secret"),
+    ("account", "kdf_box", "account 2", "kdf"),
+    ("vault", "blob_box", "vault (account 1)", "blob"),
+    ("identity", "thumbprint_box", "identity (account 1)", "thumbprint"),
+    ("identity", "keys_box", "identity (account 1)", "keys"),
     ("session", "public_box", "session 1", "public"),
     ("session", "address_box", "session 1", "address"),
     ("conversation", "name_box", "conversation 1", "name"),
@@ -196,9 +200,24 @@ def test_a_short_name_in_place_of_a_box_is_found(sample: Sample) -> None:
     assert "account 3: name_box has the wrong size" in findings(sample)
 
 
+def test_a_kdf_that_makes_no_sense_is_found(sample: Sample) -> None:
+    box = Codec(sample.key).seal("account.kdf", "argon2id$v=19$m=7,t=1,p=1$c2FsdA", 2)
+    sample.execute("UPDATE account SET kdf_box = ? WHERE id = 2", box)
+    assert findings(sample) == ["account 2: its kdf is not one that a client could have given"]
+
+
+@pytest.mark.parametrize("table", ["vault", "identity"])
+def test_an_older_version_that_is_put_back_is_found(sample: Sample, table: str) -> None:
+    sample.execute(f"UPDATE {table} SET version = version + 1")
+    assert f"{table} (account 1): the box of its " in findings(sample)[0]
+
+
 def test_an_account_erased_by_half_is_found(sample: Sample) -> None:
     sample.execute("UPDATE account SET name_box = NULL WHERE id = 3")
     assert "account 3: erased only by half" in findings(sample)
+    sample.execute("UPDATE account SET name_box = NULL, secret_box = NULL WHERE id IN (2, 3)")
+    assert "account 2: erased only by half" in findings(sample)
+    assert "account 3: erased only by half" not in findings(sample)
 
 
 def test_a_row_that_refers_to_none_is_found(sample: Sample) -> None:

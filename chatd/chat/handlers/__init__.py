@@ -1,5 +1,14 @@
 """The handlers of all commands; importing this registers them."""
 
-from . import about, accounts, membership, messages, moderation, reading, sessions
+from . import about, accounts, membership, messages, moderation, reading, sealed, sessions
 
-__all__ = ["about", "accounts", "membership", "messages", "moderation", "reading", "sessions"]
+__all__ = [
+    "about",
+    "accounts",
+    "membership",
+    "messages",
+    "moderation",
+    "reading",
+    "sealed",
+    "sessions",
+]

@@ -7,6 +7,7 @@ from math import ceil
 from chatd.protocol import commands, replies
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.kdf import NONE
 from chatd.security.names import BadName, choose_user_name
 from chatd.security.throttle import address_block
 
@@ -16,6 +17,7 @@ from ..model import Account, Session
 from ..ports import Client
 from ..registry import Decision, handles
 from .membership import end_membership
+from .sealed import current_vault, store_vault
 
 
 @handles(commands.Register)
@@ -26,14 +28,15 @@ async def register(chat: Chat, client: Client, request: commands.Register) -> De
     _within_quota(chat, client)
     if await chat.asking(lambda: chat.directory.account_named(name)) is not None:
         raise _taken()
-    await strong_enough(chat, request.secret, name)
+    kdf = request.kdf or NONE
+    await strong_enough(chat, request.secret, name, kdf)
     secret = await chat.passwords.hash(request.secret)
 
     def decide() -> Reply:
         if chat.directory.account_named(name) is not None:
             raise _taken()
         account = chat.directory.admit(Account(chat.ids.account(), name, secret))
-        made = changes.AccountMade(account.id, name, secret, chat.clock.now_ms())
+        made = changes.AccountMade(account.id, name, secret, chat.clock.now_ms(), kdf)
         chat.ledger.store(made, account)
         return replies.Done()
 
@@ -45,15 +48,21 @@ async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decisi
     before = await chat.asking(lambda: chat.me(client))
     version = before.version
     await prove(chat, client, before.name, request.old, before.secret)
-    await strong_enough(chat, request.new, before.name)
+    kdf = request.kdf or NONE
+    await strong_enough(chat, request.new, before.name, kdf)
     secret = await chat.passwords.hash(request.new)
 
     def decide() -> Reply:
         me, session = _still_mine(chat, client, version)
+        if request.version is not None:
+            current_vault(me, request.version)
         kept = chat.directory.session(session.token_hash) or session
         me.secret, me.version = secret, me.version + 1
         session.version = kept.version = me.version
-        chat.ledger.store(changes.SecretSet(me.id, secret, me.version, session.id), me, kept)
+        changed = changes.SecretSet(me.id, secret, me.version, session.id, kdf)
+        chat.ledger.store(changed, me, kept)
+        if request.vault is not None:
+            store_vault(chat, me, request.vault)
         sentence = "The password was changed elsewhere; log in with the new one."
         chat.ledger.then(chat.hub.end, me.id, sentence, None, session.id)
         return replies.Done()
@@ -102,9 +111,9 @@ def _taken() -> ChatError:
     return ChatError(Code.TAKEN, "This name is taken; choose another.")
 
 
-async def strong_enough(chat: Chat, secret: str, user: str) -> None:
-    """WEAK_PASSWORD, with what is wrong."""
-    if (weakness := await chat.passwords.weakness(secret, user)) is not None:
+async def strong_enough(chat: Chat, secret: str, user: str, kdf: str) -> None:
+    """WEAK_PASSWORD, with what is wrong. Of what a secret was derived from nothing can be told."""
+    if kdf == NONE and (weakness := await chat.passwords.weakness(secret, user)) is not None:
         raise ChatError(Code.WEAK_PASSWORD, weakness)
 
 

@@ -14,7 +14,7 @@ from chatd.security.names import BadName, choose_room_name, room_name
 
 from .. import changes
 from ..chat import Chat
-from ..model import ERASED, Account, Member, Room
+from ..model import E2E_MEMBERS_MAX, ERASED, Account, Member, Room
 from ..ports import Client
 from ..registry import handles
 
@@ -112,6 +112,8 @@ def _admit(room: Room, me: Account) -> None:
         raise ChatError(Code.FORBIDDEN, f"This room is for level {room.level} and up.")
     if room.private and room.id not in me.invites:
         raise ChatError(Code.FORBIDDEN, "This room is private; ask one of its moderators in.")
+    if room.e2e and len(room.members) >= E2E_MEMBERS_MAX:
+        raise ChatError(Code.FORBIDDEN, f"This encrypted room is full: {E2E_MEMBERS_MAX} members.")
 
 
 def _add(chat: Chat, client: Client, room: Room, me: Account) -> None:

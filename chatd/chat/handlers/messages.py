@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
+from itertools import groupby
 
 from chatd.protocol import commands, replies
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.runs import Run
+from chatd.protocol.wire import write_failure
 
 from .. import changes
 from ..changes import MessagesPosted
 from ..chat import VOLATILE_IDS_MAX, Chat
+from ..jwe import is_jwe
 from ..ledger import Post
 from ..model import Account, Conversation, Direct, Sent
 from ..ports import Client
@@ -29,6 +32,9 @@ from ..routes import Route
 @handles(Run)
 def run(chat: Chat, client: Client, request: Run) -> None:
     route = _route(chat, client, request.target)
+    if route.conversation.e2e:
+        _post_encrypted(chat, client, route, request.texts)
+        return
     if client.alive:
         chat.epoch.routes[client] = route
     post(chat, client, route, request.texts)
@@ -47,8 +53,27 @@ def send(chat: Chat, client: Client, request: commands.Send) -> Reply | None:
     if sent is not None:
         return _sent_before(chat, me, request, digest, sent)
     route = _route(chat, client, request.target)
+    if route.conversation.e2e and not is_jwe(request.text):
+        raise _not_encrypted()
     post(chat, client, route, [request.text], request.verb, (request.id, digest))
     return None
+
+
+def _post_encrypted(chat: Chat, client: Client, route: Route, texts: list[str]) -> None:
+    """Post what is encrypted of a run, and refuse the rest, each in its turn. Such a room's routes
+    are not kept, so that all that is said in it comes by here."""
+    ledger, refusal = chat.ledger, write_failure(commands.Msg.verb, _not_encrypted())
+    for encrypted, some in groupby(texts, is_jwe):
+        if encrypted:
+            post(chat, client, route, list(some))
+        else:
+            ledger.answer(client, commands.Msg.verb, refusal * len(list(some)), ledger.mark())
+
+
+def _not_encrypted() -> ChatError:
+    return ChatError(
+        Code.NOT_ENCRYPTED, "This room takes encrypted messages alone; send a JWE (RFC 7516)."
+    )
 
 
 def _route(chat: Chat, client: Client, target: str) -> Route:

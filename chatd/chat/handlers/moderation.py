@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatd.protocol import commands, events, replies
+from chatd.protocol import commands, events, replies, sealed
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.fields import RoleWord
@@ -10,7 +10,7 @@ from chatd.protocol.wire import write_event
 
 from .. import changes
 from ..chat import Chat
-from ..model import RANK, Account, Room
+from ..model import E2E_MEMBERS_MAX, RANK, Account, Room
 from ..ports import Client
 from ..registry import handles
 from .membership import end_membership, tell
@@ -28,14 +28,31 @@ def topic(chat: Chat, client: Client, request: commands.Topic) -> Reply:
 @handles(commands.Set)
 def set_(chat: Chat, client: Client, request: commands.Set) -> Reply:
     _, room = _with_role(chat, client, request.room, "owner")
+    if request.e2e and len(room.members) > E2E_MEMBERS_MAX:
+        why = f"An encrypted room has at most {E2E_MEMBERS_MAX} members; this one has more."
+        raise ChatError(Code.FORBIDDEN, why)
     if request.private is not None:
         room.private = request.private
     if request.history is not None:
         room.history = request.history
     if request.level is not None:
         room.level = request.level
+    if request.e2e is not None:
+        room.e2e = request.e2e
     _store_settings(chat, room)
     return replies.Done()
+
+
+@handles(sealed.Settings)
+def settings(chat: Chat, client: Client, request: sealed.Settings) -> list[Reply]:
+    room = chat.room(chat.me(client), request.room)
+    told = {
+        "private": _yes_no(room.private),
+        "history": _yes_no(room.history),
+        "level": str(room.level),
+        "e2e": _yes_no(room.e2e),
+    }
+    return [replies.SettingItem(name, value) for name, value in told.items()]
 
 
 @handles(commands.Invite)
@@ -147,5 +164,11 @@ def _over(me: Account, other: Account, room: Room) -> None:
 
 
 def _store_settings(chat: Chat, room: Room) -> None:
-    settings = changes.RoomSet(room.id, room.topic, room.private, room.history, room.level)
-    chat.ledger.store(settings, room)
+    chat.ledger.store(
+        changes.RoomSet(room.id, room.topic, room.private, room.history, room.level, room.e2e),
+        room,
+    )
+
+
+def _yes_no(on: bool) -> str:
+    return "yes" if on else "no"
