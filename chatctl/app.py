@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
         accounts.login,
         accounts.logout,
         accounts.whoami,
+        accounts.token,
         accounts.passwd,
         accounts.sessions,
         accounts.forget,

@@ -84,6 +84,13 @@ async def whoami(desk: Desk) -> None:
     desk.out.show(line, {**fields_of(me), "server": desk.server})
 
 
+async def token(desk: Desk) -> None:
+    """Print this session's token: RESUME|TOKEN logs a netcat in. Whoever has it is you."""
+    async with desk.login():
+        held = desk.token()
+    desk.out.show(held, {"token": held})
+
+
 async def passwd(
     desk: Desk, password_stdin: PasswordStdin = False, password_file: PasswordFile = None
 ) -> None:

@@ -29,6 +29,17 @@ def test_register_login_whoami_logout(shell: Shell) -> None:
     assert gone.err.startswith("chatctl: Not logged in")
 
 
+def test_a_token_lets_a_netcat_in(shared_server: Server, shell: Shell) -> None:
+    tom = member(shared_server, shell.folder, "tom")
+    token = tom.done("token").out.strip()
+    assert tom.done("token", "--json").objects == [{"token": token}]
+    with shared_server.connect() as peer:
+        assert peer.ask(f"RESUME|{token}") == "RESUME|SUCCESS|tom"
+        assert peer.ask("LOGOUT") == "LOGOUT|SUCCESS"
+    ended = tom.type("token")
+    assert (ended.status, ended.out) == (4, "")
+
+
 def test_a_password_comes_from_a_file_too(shell: Shell) -> None:
     (shell.folder / "secret").write_text(f"{SECRET}\r\n")
     shell.done("register", "fay", "--password-file", "secret")
