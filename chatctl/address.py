@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 
 from .errors import CannotConnect
 from .trust import SYSTEM, Trust
@@ -31,6 +31,21 @@ class Address:
             return f"unix:{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'chats://' if self.tls else ''}{host}:{self.port}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine, as far as the address itself tells."""
+        if self.path or self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read along."""
+        return self.tls or self.is_here
 
 
 def parse_address(text: str) -> Address:

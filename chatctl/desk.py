@@ -99,6 +99,14 @@ class Desk:
             raise logged_out(sentence, f"--server {self.server} --profile ANOTHER ")
         return self.profile.token
 
+    def demand_private(self) -> None:
+        """No password leaves over a line on which others can read along. Raises Problem."""
+        if not self.address.is_private:
+            raise usage(
+                f"Others can read along on the way to {self.server}, so no password goes there;"
+                " use --server chats://HOST if it speaks TLS, or a tunnel to it"
+            )
+
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[Client]:
         """A connection that is not logged in."""

@@ -37,6 +37,7 @@ async def register(
     password_file: PasswordFile = None,
 ) -> None:
     """Make an account. It does not log in."""
+    desk.demand_private()
     passwords = Passwords(password_stdin, password_file)
     request = Register(user, passwords.take("password", twice=True))
     async with desk.visit() as client:
@@ -53,6 +54,7 @@ async def login(
     """Log in; the profile keeps the session's token."""
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl login NAME")
+    desk.demand_private()
     secret = Passwords(password_stdin, password_file).take("password")
     before, server, trust = desk.profile, desk.server, desk.trust
     async with desk.visit() as client:
@@ -96,6 +98,7 @@ async def passwd(
 ) -> None:
     """Change the password; all other sessions end. Takes the old one, then the new one."""
     desk.token()
+    desk.demand_private()
     passwords = Passwords(password_stdin, password_file)
     old = passwords.take("old password")
     request = Passwd(old, passwords.take("new password", twice=True))
@@ -132,6 +135,7 @@ async def erase(
 ) -> None:
     """Delete your account for good. What you wrote stays with the others, from ~erased."""
     desk.token()
+    desk.demand_private()
     if not (password_stdin or password_file) and not desk.out.as_json:
         desk.out.show(f"This deletes {desk.profile.user} at {desk.server} for good.", {})
     secret = Passwords(password_stdin, password_file).take("password")

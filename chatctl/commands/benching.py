@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import sys
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated
 
 import trio
@@ -173,21 +172,11 @@ def _demand_files(connections: int) -> None:
 
 def _demand_consent(server: str, yes: bool) -> None:
     """A server on another machine is not loaded by mistake. Raises Problem, Abort."""
-    if yes or _is_here(server):
+    if yes or parse_address(server).is_here:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise usage(f"This puts load on {server}, another machine; --yes confirms it")
     typer.confirm(f"This puts load on {server}, another machine. Go on?", abort=True, err=True)
-
-
-def _is_here(server: str) -> bool:
-    address = parse_address(server)
-    if address.path or address.host == "localhost":
-        return True
-    try:
-        return ip_address(address.host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _measure(desk: Desk, plan: Plan, own_account: bool) -> None:

@@ -80,6 +80,23 @@ def test_addresses(text: str, address: Address, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "private"),
+    [
+        ("localhost", True),
+        ("127.8.9.1:99", True),
+        ("[::1]:99", True),
+        ("unix:/run/chatd.sock", True),
+        ("chats://chat.example", True),
+        ("chat.example", False),
+        ("localhost.example", False),
+        ("10.0.0.1", False),
+    ],
+)
+def test_whether_others_can_read_along(text: str, private: bool) -> None:
+    assert parse_address(text).is_private == private
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
