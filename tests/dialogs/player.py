@@ -167,8 +167,8 @@ class Player:
             self._peer(client).half_close()
         elif what in ("close", "reset"):
             with self._peers.pop(client) as peer:
+                _wait_until_received(peer.sock)
                 if what == "reset":
-                    _wait_until_received(peer.sock)
                     peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPT)
         elif what == "closed":
             with self._peers.pop(client) as peer:
@@ -282,7 +282,7 @@ def _pieces(line: bytes) -> Iterator[bytes]:
 
 
 def _wait_until_received(sock: socket.socket) -> None:
-    """Until the other end's system has all that was sent; a reset throws away the rest."""
+    """Until the other end's system has all; a reset, as is to close on unread replies, drops it."""
     left = b"1"
     while any(left):
         left = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
