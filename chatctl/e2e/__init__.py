@@ -24,7 +24,7 @@ from .errors import (
 from .identity import Identity, read_identity, safety_number, verification_payload
 from .judge import NOT_ENCRYPTED, Finding, Journal, Kind, Said, judge
 from .jwe import looks_sealed, warm_up
-from .kdf import NONE, Kdf, Master, accepted_kdf, fresh_kdf
+from .kdf import Kdf, Master, accepted_kdf, fresh_kdf
 from .key import Key
 from .messages import (
     Claims,
@@ -42,7 +42,6 @@ from .vault import open_vault, seal_vault
 from .wrapping import WrappingKey
 
 __all__ = [
-    "NONE",
     "NOT_ENCRYPTED",
     "BadKdf",
     "BadPassword",

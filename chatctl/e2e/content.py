@@ -16,10 +16,12 @@ from typing import Any
 
 import msgspec
 
+from chatd.protocol import base64url
+
 from .errors import Malformed, NewerFormat
 from .own_keys import OwnKeys
 from .recovery import RecoveryKey
-from .strict import encoded, from_base64url, parse_object, shaped, to_base64url
+from .strict import encoded, from_base64url, parse_object, shaped
 from .times import time_text
 from .trust import Pin
 from .wrapping import KEY_BYTES, WrappingKey
@@ -72,7 +74,7 @@ class Content:
     @classmethod
     def fresh(cls, keys: OwnKeys, recovery: RecoveryKey) -> Content:
         """For a new account: keys, and nothing else. Its version is 0, nothing is stored yet."""
-        secret = to_base64url(recovery.wrapping_key.raw)
+        secret = base64url.encode(recovery.wrapping_key.raw)
         return cls({"format": FORMAT, "version": 0, "recovery": secret, "keys": keys.entries()})
 
     @classmethod
@@ -86,7 +88,7 @@ class Content:
         known = {
             "format": FORMAT,
             "version": version,
-            "recovery": to_base64url(self.recovery.raw),
+            "recovery": base64url.encode(self.recovery.raw),
             "keys": self.keys.entries(),
             "people": self._people,
             "rooms": self.rooms,

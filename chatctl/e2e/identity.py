@@ -13,12 +13,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from chatd.protocol.fields import KEYS_BYTES_MAX
+
 from .errors import Forged, Malformed, Unsafe
 from .jws import public_key, read_jws, sign, verified
 from .key import Key
 from .strict import encoded, parse_object, shaped
 
-JWKS_BYTES_MAX = 8_192
 PROOF_TYPE = "chat-key"
 
 _DIGITS_IN_A_GROUP = 5
@@ -65,7 +66,7 @@ def read_identity(user: str, jwks: str, thumbprint: str | None = None) -> Identi
     key in it), and Forged: a proof that is another's, swapped, for another name, or broken.
     """
     what = "The identity"
-    if len(jwks) > JWKS_BYTES_MAX:
+    if len(jwks) > KEYS_BYTES_MAX:
         raise Malformed(f"{what} is longer than any can be; it was not made by chatctl")
     keys = shaped(parse_object(jwks, what), _Set, what).keys
     told = [shaped(key, _Published, what) for key in keys]

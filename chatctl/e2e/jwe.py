@@ -17,7 +17,6 @@ from itertools import islice
 from typing import Annotated, Any, Protocol
 
 import msgspec
-from joserfc.util import json_b64encode
 
 from .errors import DoesNotOpen, Malformed, NotForUs, Unsafe
 from .key import Key
@@ -157,6 +156,8 @@ def _header(segment: str, what: str) -> dict[str, Any]:
 
 
 def _read_json(parsed: _Json, what: str) -> list[_Sealed]:
+    from joserfc.util import json_b64encode  # noqa: PLC0415
+
     protected = _header(parsed.protected, what)
     if "enc" not in protected:
         raise Malformed(f"{what} does not protect its header; it was made by a faulty program")

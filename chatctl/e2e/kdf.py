@@ -14,27 +14,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 from dataclasses import dataclass
 
+from chatd.protocol import base64url
+from chatd.protocol.kdf import LANES, MEMORY_KIB, NONE, PASSES, argon2id, parsed
+
 from .errors import BadKdf, BadPassword
-from .strict import from_base64url, to_base64url
 from .wrapping import KEY_BYTES, WrappingKey
 
-NONE = "none"
-"""What an account made with netcat has: the server is sent the password itself."""
-
-# RFC 9106, section 4, second recommended option: t=3, p=4, m=2**16 KiB, 128-bit salt.
-MEMORY_KIB_MIN, PASSES_MIN, SALT_BYTES_MIN = 65_536, 3, 16
+SALT_BYTES_MIN = 16
+"""RFC 9106, section 3.1."""
 # A server that asks for more wants to tie up the client's machine.
 MEMORY_KIB_MAX, PASSES_MAX, LANES_MAX, SALT_BYTES_MAX = 1_048_576, 20, 16, 64
 PASSWORD_CHARACTERS_MAX = 1_024
-
-_LANES = 4
-_FORM = re.compile(
-    r"argon2id\$v=19\$m=([1-9]\d{0,8}),t=([1-9]\d{0,8}),p=([1-9]\d{0,8})\$([A-Za-z0-9_-]{1,128})",
-    re.ASCII,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +39,29 @@ class Kdf:
     salt: bytes
 
     def __str__(self) -> str:
-        cost = f"m={self.memory_kib},t={self.passes},p={self.lanes}"
-        return f"argon2id$v=19${cost}${to_base64url(self.salt)}"
+        return argon2id(self.memory_kib, self.passes, self.lanes, self.salt)
 
 
 def fresh_kdf() -> Kdf:
     """What a new password gets: the least that is accepted, and a new salt."""
-    return Kdf(MEMORY_KIB_MIN, PASSES_MIN, _LANES, os.urandom(SALT_BYTES_MIN))
+    return Kdf(MEMORY_KIB, PASSES, LANES, os.urandom(SALT_BYTES_MIN))
 
 
 def parse_kdf(text: str) -> Kdf | None:
-    """What `text` says, however weak; None for `none`. Raises BadKdf."""
+    """What `text` says, however weak; None for `none`, where the server is sent the password
+    itself. Raises BadKdf."""
     if text == NONE:
         return None
-    found = _FORM.fullmatch(text)
-    if found is None:
-        raise BadKdf("The server sent key derivation parameters that chatctl does not know")
-    memory_kib, passes, lanes = (int(number) for number in found.groups()[:3])
-    return Kdf(memory_kib, passes, lanes, from_base64url(found[4], "The server's salt"))
+    try:
+        return Kdf(*parsed(text))
+    except ValueError:
+        sentence = "The server sent key derivation parameters that chatctl does not know"
+        raise BadKdf(sentence) from None
 
 
 def refuse_weak(kdf: Kdf) -> None:
     """Raises BadKdf for what an attacker could guess through, or what never ends."""
-    weak = kdf.memory_kib < MEMORY_KIB_MIN or kdf.passes < PASSES_MIN
+    weak = kdf.memory_kib < MEMORY_KIB or kdf.passes < PASSES
     if weak or len(kdf.salt) < SALT_BYTES_MIN:
         raise BadKdf(
             "The server asks for a weaker protection of the password than is safe (RFC 9106);"
@@ -120,7 +112,7 @@ class Master:
         if not server_name:
             raise ValueError("a server has a name")
         signed = hmac.digest(self._authentication, server_name.encode(), hashlib.sha256)
-        return to_base64url(signed)
+        return base64url.encode(signed)
 
 
 def derived(secret: bytes, purpose: str) -> bytes:

@@ -23,17 +23,18 @@ from typing import Annotated
 
 import msgspec
 
+from chatd.protocol import base64url
+from chatd.protocol.fields import TEXT_BYTES_MAX
+
 from .errors import Malformed, TooLong
 from .identity import Identity
 from .jwe import Rules, decrypt, encrypt
 from .jws import looks_signed, read_jws, sign, verified
 from .key import Key
 from .own_keys import OwnKeys
-from .strict import encoded, from_base64url, parse_object, shaped, to_base64url
+from .strict import encoded, from_base64url, parse_object, shaped
 from .times import read_time, time_text
 
-TEXT_BYTES_MAX = 32_768
-"""Of a sealed message, as of every text."""
 READERS_MAX = 100
 ID_BYTES = 16
 
@@ -94,7 +95,7 @@ def conversation(me: str, name: str) -> str:
 
 def fresh_id() -> str:
     """22 characters, for one message; good as the id of SEND too."""
-    return to_base64url(os.urandom(ID_BYTES))
+    return base64url.encode(os.urandom(ID_BYTES))
 
 
 def seal_message(text: str, claims: Claims, keys: OwnKeys, readers: Iterable[Identity]) -> str:

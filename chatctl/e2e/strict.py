@@ -11,7 +11,8 @@ import json
 from typing import Any, Never, TypeVar
 
 import msgspec
-from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
+
+from chatd.protocol import base64url
 
 from .errors import Malformed
 
@@ -58,15 +59,10 @@ def encoded(value: dict[str, Any]) -> str:
 def from_base64url(text: str, what: str) -> bytes:
     """The bytes; no padding, no other alphabet, no stray bits (RFC 4648, section 5). Malformed."""
     try:
-        return urlsafe_b64decode(text.encode())
+        return base64url.decode(text)
     except ValueError:
         pass
     raise Malformed(f"{what} is no base64url; it was damaged on its way")
-
-
-def to_base64url(raw: bytes) -> str:
-    """Without padding."""
-    return urlsafe_b64encode(raw).decode()
 
 
 class _Strict(ValueError):

@@ -9,17 +9,18 @@ outside (a device without that memory can't know).
 
 from __future__ import annotations
 
+from chatd.protocol.fields import VAULT_BYTES_MAX
+
 from .content import Content
 from .errors import DoesNotOpen, NotForUs, OldVault, TooLong
 from .jwe import Rules, decrypt, encrypt
 from .wrapping import WrappingKey
 
-BLOB_BYTES_MAX = 49_152
 TYPE = "chat-vault"
 
 _WHAT = "The vault"
 _HEADER = {"alg": "A256KW", "enc": "A256GCM", "typ": TYPE}
-_RULES = Rules(frozenset({"A256KW"}), frozenset({"A256GCM"}), BLOB_BYTES_MAX)
+_RULES = Rules(frozenset({"A256KW"}), frozenset({"A256GCM"}), VAULT_BYTES_MAX)
 _NAMES = {"password": "password", "recovery": "recovery key"}
 
 
@@ -28,9 +29,9 @@ def seal_vault(content: Content, password: WrappingKey, version: int) -> str:
     if password.kid != "password" or version < 1:
         raise ValueError("a vault is sealed for a password, as version 1 or later")
     blob = encrypt(content.encoded(version), _HEADER, [password, content.recovery])
-    if len(blob) > BLOB_BYTES_MAX:
+    if len(blob) > VAULT_BYTES_MAX:
         raise TooLong(
-            f"The vault would be {len(blob) - BLOB_BYTES_MAX} bytes too big for the server; take"
+            f"The vault would be {len(blob) - VAULT_BYTES_MAX} bytes too big for the server; take"
             " something of your own out of it (chatctl vault list)"
         )
     return blob

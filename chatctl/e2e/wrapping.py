@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from .strict import to_base64url
+from chatd.protocol import base64url
 
 if TYPE_CHECKING:
     from joserfc.jwk import OctKey
@@ -30,4 +30,4 @@ class WrappingKey:
         """For joserfc."""
         from joserfc.jwk import OctKey  # noqa: PLC0415
 
-        return OctKey.import_key({"kty": "oct", "k": to_base64url(self.raw)})
+        return OctKey.import_key({"kty": "oct", "k": base64url.encode(self.raw)})

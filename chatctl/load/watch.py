@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-from types import TracebackType
 from typing import Self
 
 READ = select.EPOLLIN
@@ -22,12 +21,7 @@ class Watch:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._epoll.close()
 
     def add(self, descriptor: int) -> None:

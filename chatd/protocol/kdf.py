@@ -36,19 +36,25 @@ def argon2id(memory_kib: int, passes: int, lanes: int, salt: bytes) -> str:
     return f"{BEGINNING}v=19$m={memory_kib},t={passes},p={lanes}${base64url.encode(salt)}"
 
 
+def parsed(text: str) -> tuple[int, int, int, bytes]:
+    """What `argon2id` was given to make `text`, whatever it asks for. ValueError."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError("must be none, or argon2id$v=19$m=KiB,t=passes,p=lanes$salt")
+    salt = base64url.decode(found["salt"])
+    return int(found["m"]), int(found["t"]), int(found["p"]), salt
+
+
 def checked(text: str) -> str:
     """`text`, if it is a kdf that argon2id can be called with. ValueError."""
     if text == NONE:
         return text
-    found = _FORM.fullmatch(text)
-    if found is None:
-        raise ValueError("must be none, or argon2id$v=19$m=KiB,t=passes,p=lanes$salt")
-    memory_kib, passes, lanes = int(found["m"]), int(found["t"]), int(found["p"])
+    memory_kib, passes, lanes, salt = parsed(text)
     if not (passes <= PASSES_MAX and lanes <= LANES_MAX and memory_kib <= MEMORY_KIB_MAX):
         raise ValueError(f"may ask for m={MEMORY_KIB_MAX},t={PASSES_MAX},p={LANES_MAX} at most")
     if memory_kib < 8 * lanes:
         raise ValueError("must ask for 8 KiB of memory or more for each lane")
-    if len(base64url.decode(found["salt"])) not in SALT_BYTES:
+    if len(salt) not in SALT_BYTES:
         raise ValueError(f"must have a salt of {SALT_BYTES[0]} to {SALT_BYTES[-1]} bytes")
     return text
 

@@ -38,14 +38,21 @@ def listen_address(text: str) -> Listen:
     return Listen("tcp", *_host_and_port(rest))
 
 
-def unix_path(path: str) -> str:
-    """A path that a Unix socket can have, `~` resolved. Raises ValueError."""
-    if not path or "\0" in path:
-        raise ValueError("a path is not empty and can't hold the NUL character")
+def file_path(path: str) -> str:
+    """A path that a file can have, `~` resolved. Raises ValueError."""
+    if not path:
+        raise ValueError("a path can't be empty")
+    if "\0" in path:
+        raise ValueError("a path can't hold the NUL character")
     try:
-        path = str(Path(path).expanduser())
+        return str(Path(path).expanduser())
     except RuntimeError as error:
         raise ValueError(f"{error}") from None
+
+
+def unix_path(path: str) -> str:
+    """A path that a Unix socket can have, `~` resolved. Raises ValueError."""
+    path = file_path(path)
     if len(os.fsencode(path)) > UNIX_PATH_BYTES_MAX:
         raise ValueError(f"the path of a Unix socket is at most {UNIX_PATH_BYTES_MAX} bytes long")
     return path

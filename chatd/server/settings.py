@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from .addresses import listen_address, unix_path
+from .addresses import file_path, listen_address, unix_path
 from .sources import Environment, File, Flags, SettingsError, Source
 
 __all__ = ["Settings", "SettingsError", "load"]
@@ -98,12 +98,14 @@ def _checked(source: Source, key: str, value: object) -> Any:
         raise source.error(key, f"there is no such setting{hint}")
     try:
         value = msgspec.convert(value, _TYPES[key], strict=source.strict)
-        return _CHECKS[key](value) if key in _CHECKS else value
+        return _CHECKS[key](value) if key in _CHECKS and value is not None else value
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         raise source.error(key, _in_words(problem, _TYPES[key]), path.rstrip("`")) from None
-    except _Wrong as error:
-        raise source.error(key, str(error), error.path) from None
+    except _WrongPart as error:
+        raise source.error(key, str(error), error.place) from None
+    except ValueError as error:
+        raise source.error(key, str(error)) from None
 
 
 def _in_words(problem: str, kind: Any) -> str:
@@ -112,10 +114,10 @@ def _in_words(problem: str, kind: Any) -> str:
     return problem[:1].lower() + problem[1:].replace("`", "").replace(" | null", "")
 
 
-class _Wrong(ValueError):
-    def __init__(self, problem: str, path: str = "") -> None:
+class _WrongPart(ValueError):
+    def __init__(self, problem: str, place: str) -> None:
         super().__init__(problem)
-        self.path = path
+        self.place = place
 
 
 def _check_listen(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -123,41 +125,23 @@ def _check_listen(addresses: tuple[str, ...]) -> tuple[str, ...]:
         try:
             listen_address(address)
         except ValueError as error:
-            raise _Wrong(f"{error}", f"[{place}]") from None
+            raise _WrongPart(f"{error}", f"[{place}]") from None
     return addresses
 
 
-def _check_path(path: str | None) -> str | None:
-    if path is None:
-        return None
-    if "\0" in path:
-        raise _Wrong("a path can't hold the NUL character")
-    try:
-        return str(Path(path).expanduser())
-    except RuntimeError as error:
-        raise _Wrong(f"{error}") from None
-
-
-def _check_unix(path: str | None) -> str | None:
-    try:
-        return None if path is None else unix_path(path)
-    except ValueError as error:
-        raise _Wrong(f"{error}") from None
-
-
-def _check_name(name: str | None) -> str | None:
-    if name is not None and not name.isprintable():
-        raise _Wrong("the server's name can't hold control or other unprintable characters")
+def _check_name(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("the server's name can't hold control or other unprintable characters")
     return name
 
 
 _CHECKS: dict[str, Any] = {
     "listen": _check_listen,
-    "unix": _check_unix,
-    "data": _check_path,
-    "key_file": _check_path,
-    "tls_cert": _check_path,
-    "tls_key": _check_path,
+    "unix": unix_path,
+    "data": file_path,
+    "key_file": file_path,
+    "tls_cert": file_path,
+    "tls_key": file_path,
     "name": _check_name,
 }
 

@@ -111,7 +111,7 @@ class Messages:
         if limit <= 0:
             return 0
         recent = self._recent.of(conversation)
-        newest: tuple[int, int] | None = self._one(_NEWEST, conversation, before)
+        newest = self._db.execute(_NEWEST, (conversation, before)).fetchone()
         first, last = newest or (0, 0)
         runs = between(recent, last, before)
         oldest, limit = start_of_newest(runs, limit), limit - count(runs)
@@ -168,15 +168,12 @@ class Messages:
         ends = {min(firsts), max(firsts)} if firsts else set()
         found = [unread for unread in mixed if unread[1] not in ends]
         for first in ends:
-            row = self._one(_CHUNK, conversation, first)
+            row = self._db.execute(_CHUNK, (conversation, first)).fetchone()
             found += _others(self._open(conversation, *row), account, 0, ALL) if row else []
         return found
 
     def _open(self, conversation: int, first: int, last: int, messages: int, box: Any) -> list[Run]:
         return self._codec.open_chunk(conversation, first, last, messages, box)
-
-    def _one(self, sql: str, *bindings: Any) -> Any:
-        return self._db.execute(sql, bindings).fetchone()
 
 
 def _others(runs: list[Run], account: int, after: int, latest: int) -> list[Unread]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chatctl.e2e import BadKdf, BadPassword, E2eError, Kdf, Master, accepted_kdf, fresh_kdf
 from chatctl.e2e.kdf import parse_kdf
-from chatctl.e2e.strict import to_base64url
+from chatd.protocol import base64url
 
 CHEAP = Kdf(memory_kib=8, passes=1, lanes=1, salt=bytes(range(16)))
 """For tests: `accepted_kdf` refuses it, and what derives from it is derived alike."""
@@ -95,7 +95,7 @@ def test_the_keys_follow_the_recipe() -> None:
     login = hmac.digest(extracted, b"chat/1 authentication\x01", "sha256")
     vault = hmac.digest(extracted, b"chat/1 vault\x01", "sha256")
     master = Master.from_password("pässword", CHEAP)
-    assert master.secret_for("chat.example") == to_base64url(
+    assert master.secret_for("chat.example") == base64url.encode(
         hmac.digest(login, b"chat.example", "sha256")
     )
     assert master.wrapping_key.raw == vault
@@ -107,7 +107,7 @@ def test_each_server_password_and_salt_has_a_secret_of_its_own() -> None:
         master.secret_for("b.example"),
         Master.from_password("Secret", CHEAP).secret_for("a.example"),
         Master.from_password("secret", replace(CHEAP, salt=bytes(16))).secret_for("a.example"),
-        to_base64url(master.wrapping_key.raw),
+        base64url.encode(master.wrapping_key.raw),
     ]
     assert len({master.secret_for("a.example"), *others}) == 5
     assert re.fullmatch(r"[\w-]{43}", master.secret_for("a.example"))
