@@ -43,6 +43,17 @@ class Address:
             return False
 
     @property
+    def is_named(self) -> bool:
+        """Whether the host is called by a name of its own, neither by address nor as this one."""
+        if self.is_here:
+            return False
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return True
+        return False
+
+    @property
     def is_private(self) -> bool:
         """Whether nobody on the way can read along."""
         return self.tls or self.is_here

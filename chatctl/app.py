@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import typer
 
-from .commands import accounts, benching, calling, chatting, listening, messages, rooms, sending
+from .commands import (
+    accounts,
+    benching,
+    calling,
+    chatting,
+    keys,
+    listening,
+    messages,
+    rooms,
+    secrets,
+    sending,
+    vaulting,
+)
 from .options import (
     CaBefore,
     JsonBefore,
@@ -27,6 +39,8 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
         messages.history,
         messages.unread,
         messages.seen,
+        keys.verify,
+        keys.trust,
     ),
     "Rooms": (
         rooms.join,
@@ -48,7 +62,9 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
         accounts.logout,
         accounts.whoami,
         accounts.token,
-        accounts.passwd,
+        secrets.passwd,
+        secrets.secure,
+        secrets.recover,
         accounts.sessions,
         accounts.forget,
         accounts.erase,
@@ -58,6 +74,15 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
     "Server": (benching.bench, calling.call),
 }
 """Every command under the heading that `--help` shows it below; `set_` is typed `set`."""
+
+GROUPS: dict[str, tuple[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]]] = {
+    "keys": ("Your keys: what others encrypt to, and what you sign with.",
+             (keys.show, keys.rotate, keys.export)),
+    "vault": ("Texts of your own, kept at the server, which cannot read them.",
+              (vaulting.list_, vaulting.get, vaulting.set_, vaulting.edit, vaulting.remove,
+               vaulting.export)),
+}  # fmt: skip
+"""Commands of two words, such as `keys show`, with what `--help` says of the first."""
 
 app = typer.Typer(name="chatctl", help="Talk to a chatd server.", pretty_exceptions_enable=False)
 
@@ -75,7 +100,15 @@ def globally(
     context.obj = Options(server, profile, json, ca, pin)
 
 
+def _add(to: typer.Typer, commands: Iterable[Callable[..., Any]], heading: str | None) -> None:
+    for command in commands:
+        name = command.__name__.rstrip("_")
+        to.command(name, rich_help_panel=heading)(in_trio(command))
+
+
 for _heading, _commands in COMMANDS.items():
-    for _command in _commands:
-        _name = _command.__name__.rstrip("_")
-        app.command(_name, rich_help_panel=_heading)(in_trio(_command))
+    _add(app, _commands, _heading)
+for _name, (_help, _commands) in GROUPS.items():
+    _group = typer.Typer(help=_help, no_args_is_help=True)
+    _add(_group, _commands, None)
+    app.add_typer(_group, name=_name, rich_help_panel="Account")

@@ -29,7 +29,7 @@ from chatd.protocol.replies import Posted
 from chatd.protocol.wire import Answer, Refused, read_request
 
 from .address import Address, parse_address
-from .errors import again
+from .errors import again, ungrouped
 from .keeper import Keeper
 from .link import open_link
 from .pending import Call
@@ -127,7 +127,7 @@ async def connect(
     link = await open_link(address)
     session = Session(link.hello)
     client = Client(session)
-    try:
+    with ungrouped():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(Keeper(session, address, reconnect=reconnect).run, link)
             try:
@@ -136,10 +136,6 @@ async def connect(
                 yield client
             finally:
                 nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # The nursery wraps what is raised here in a group of one; callers see it as it was raised.
-        error = group.exceptions[0] if len(group.exceptions) == 1 else group
-        raise error from error.__cause__
 
 
 def _request(line: str) -> Request | None:

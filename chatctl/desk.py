@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from chatd.protocol.declare import Command, Reply, Request
 from chatd.protocol.errors import ChatError, Code
 
@@ -19,6 +21,7 @@ from .errors import CannotConnect
 from .output import Output, fields_of
 from .problems import Problem, logged_out, problem_of, usage
 from .profile import DEFAULT_NAME, Profile, load, save
+from .session import plain_name
 from .trust import Trust, parse_pin
 
 DEFAULT_SERVER = "127.0.0.1:4040"
@@ -57,7 +60,7 @@ class Desk:
     def trust(self) -> Trust:
         """The options', else, at the profile's server, the profile's. Raises Problem."""
         if self._ca is None and self._pin is None and not self.elsewhere:
-            return Trust(self.profile.ca, self.profile.pin)
+            return self.profile.trust
         try:
             pin = None if self._pin is None else parse_pin(self._pin)
         except ValueError as wrong:
@@ -77,9 +80,9 @@ class Desk:
     @property
     def way(self) -> str:
         """The options that lead a command to where this one went, where the profile does not."""
-        trust, kept = self.trust, Trust(self.profile.ca, self.profile.pin)
+        trust = self.trust
         named = [("--server", self.server if self.elsewhere else None)]
-        if self.elsewhere or trust != kept:
+        if self.elsewhere or trust != self.profile.trust:
             named += [("--ca", trust.ca), ("--pin", trust.pin)]
         return "".join(f"{option} {shlex.quote(value)} " for option, value in named if value)
 
@@ -87,6 +90,25 @@ class Desk:
         """Make `profile` the chosen one's content. Raises Problem, OSError."""
         save(self.profile_name, profile)
         self.profile = profile
+
+    def amend(self, **changes: Any) -> None:
+        """Change the chosen profile as it is on disk now, unless another logged in there since."""
+        mine, self.profile = self.profile, load(self.profile_name)
+        if self.profile.token == mine.token:
+            self.keep(msgspec.structs.replace(self.profile, **changes))
+
+    def knows(self, user: str) -> bool:
+        """Whether the profile is of this account at this server."""
+        return self.profile.user == plain_name(user) and not self.elsewhere
+
+    def vault_version(self, user: str) -> int:
+        """The newest version of `user`'s vault that this device saw; 0 where it saw none."""
+        return self.profile.vault_version if self.knows(user) else 0
+
+    def saw_vault(self, version: int) -> None:
+        """The vault had this version: no older one is taken from now on. Raises as `keep`."""
+        if version > self.profile.vault_version:
+            self.amend(vault_version=version)
 
     def token(self) -> str:
         """The profile's token, for the server it came from and for no other. Raises Problem."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from chatd.protocol.errors import ChatError, Code
@@ -37,6 +39,16 @@ def again(error: E) -> E:
     """A fresh copy, so that each task that raises it has a traceback of its own."""
     made: E = type(error)(*error.args)
     return made
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """A nursery wraps what is raised in it in a group; of one, callers see it as it was raised."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error = group.exceptions[0] if len(group.exceptions) == 1 else group
+        raise error from error.__cause__
 
 
 def refusal(code: str, sentence: str) -> ChatError:

@@ -37,5 +37,10 @@ async def between(
         page = await client.call(History(conversation, after=after, limit=HISTORY_LIMIT_MAX))
         for item in page:
             if item.seq <= last_seq:
-                yield Message(conversation, item.seq, item.time, item.sender, item.text)
+                yield said(conversation, item)
         after = page[-1].seq if page else last_seq
+
+
+def said(conversation: str, item: HistoryItem) -> Message:
+    """An earlier message as it came when it was new."""
+    return Message(conversation, item.seq, item.time, item.sender, item.text)

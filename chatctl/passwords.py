@@ -18,6 +18,7 @@ from .harmless import sendable
 from .problems import usage
 
 TERMINAL = "/dev/tty"
+_MISSING = "A password is missing; write one on a line each"
 
 
 class Passwords:
@@ -31,10 +32,17 @@ class Passwords:
 
     def take(self, what: str, *, twice: bool = False) -> str:
         """The next password; `what` names it to a person. Raises Problem (usage), OSError."""
-        secret = _asked(what, twice) if self._asks else next(self._lines)
+        secret = self.take_or_none(what, twice=twice)
+        if secret is None:
+            raise usage(_MISSING)
         if not secret:
             raise usage(f"The {what} is empty")
-        if sendable(secret) != secret:
+        return secret
+
+    def take_or_none(self, what: str, *, twice: bool = False) -> str | None:
+        """The same, though it may be empty, or None where input ends before it."""
+        secret = _asked(what, twice) if self._asks else next(self._lines, None)
+        if secret is not None and sendable(secret) != secret:
             raise usage(f"The {what} holds a control character, which no line can carry")
         return secret
 
@@ -46,7 +54,6 @@ def _lines(file: Path | None) -> Iterator[str]:
                 yield raw.rstrip(b"\r\n").decode()
             except UnicodeDecodeError:
                 raise usage("The password is not UTF-8") from None
-    raise usage("A password is missing; write one on a line each")
 
 
 def _opened(file: Path | None) -> AbstractContextManager[BinaryIO]:

@@ -15,12 +15,14 @@ import trio
 from chatd.protocol.commands import Ping, Seen, Send, Whoami
 from chatd.protocol.declare import Listing, Reply, Request
 from chatd.protocol.errors import ChatError
+from chatd.protocol.sealed import Identity, Vault
 from chatd.protocol.wire import UNTOLD, Answer, read_known
 
 from .errors import ConnectionLost, again
 
 SEND_BYTES_MAX = 65_536
 
+_READS = (Listing, Ping, Whoami, Vault, Identity)
 _UNREADABLE = "The server's answer cannot be read."
 
 
@@ -51,7 +53,7 @@ class Call:
     @property
     def repeatable(self) -> bool:
         """Whether carrying it out twice is the same as once."""
-        return isinstance(self.request, Listing | Ping | Whoami | Seen | Send)
+        return isinstance(self.request, (*_READS, Seen, Send))
 
     def take(self, answer: Answer) -> None:
         """An answer's line; the last one settles the call."""

@@ -12,6 +12,7 @@ import typer
 
 from chatd.protocol.errors import ChatError, Code
 
+from . import e2e
 from .errors import ConnectionFailed, NotVerified
 from .harmless import harmless
 
@@ -25,6 +26,8 @@ class Status(IntEnum):
     UNREACHABLE = 3
     LOGGED_OUT = 4
     NOT_VERIFIED = 5
+    NOT_OPENED = 6
+    NOT_ENCRYPTED = 7
     FAULT = 70
     INTERRUPTED = 130
 
@@ -54,6 +57,11 @@ def logged_out(sentence: str = "Not logged in", where: str = "") -> Problem:
     return Problem(Status.LOGGED_OUT, f"{sentence}; log in with: chatctl {where}login NAME")
 
 
+def not_encrypted(sentence: str) -> Problem:
+    """Nothing was sent, because the server could have read it."""
+    return Problem(Status.NOT_ENCRYPTED, f"{sentence}; nothing was sent")
+
+
 def refused(error: ChatError) -> Problem:
     """What the server said no to."""
     if error.code is Code.NOT_AUTHENTICATED:
@@ -74,10 +82,22 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(Status.NOT_VERIFIED, error.sentence)
         case ConnectionFailed():
             return Problem(Status.UNREACHABLE, error.sentence)
+        case e2e.E2eError():
+            return Problem(_status_of(error), error.sentence)
         case KeyboardInterrupt() | EOFError() | typer.Abort():
             return Problem(Status.INTERRUPTED, "Interrupted")
         case _:
             return _local(error)
+
+
+def _status_of(error: e2e.E2eError) -> Status:
+    match error:
+        case e2e.BadPassword() | e2e.BadRecoveryKey() | e2e.TooLong():
+            return Status.USAGE
+        case e2e.KeyChanged() | e2e.Forged() | e2e.OldVault() | e2e.BadKdf():
+            return Status.NOT_VERIFIED
+        case _:
+            return Status.NOT_OPENED
 
 
 def _local(error: BaseException) -> Problem:

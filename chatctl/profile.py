@@ -1,4 +1,4 @@
-"""Profiles: which server, who, and the session's token, in a file of mode 0600 each.
+"""Profiles: which server, who, the session's token, the vault's key; in a file of mode 0600 each.
 
 They stand in the user's folder for settings (platformdirs), as `chatctl/NAME.json`.
 """
@@ -14,7 +14,10 @@ from pathlib import Path
 import msgspec
 from platformdirs import user_config_path
 
+from .e2e import WrappingKey
+from .e2e.strict import from_base64url
 from .problems import Problem, Status, usage
+from .trust import Trust
 
 DEFAULT_NAME = "default"
 PROFILE_BYTES_MAX = 65_536
@@ -22,21 +25,46 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 class Profile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What is kept between two commands; None: not known. `ca` and `pin`: as of `Trust`."""
+    """What is kept between two commands; None: not known. `ca` and `pin`: as of `Trust`.
+
+    `server_name`: how the server called itself when it was first sent a secret. `derived`: this
+    account's secret is derived from the password, whatever the server says now. `vault_key`: what
+    the password gives to open the vault with, base64url; `vault_version`: the newest one seen.
+    """
 
     server: str | None = None
     user: str | None = None
     token: str | None = None
     ca: str | None = None
     pin: str | None = None
+    server_name: str | None = None
+    derived: bool = False
+    vault_key: str | None = None
+    vault_version: int = 0
 
     def __repr__(self) -> str:
         token = None if self.token is None else "…"
         return f"Profile(server={self.server!r}, user={self.user!r}, token={token})"
 
+    @property
+    def trust(self) -> Trust:
+        """Whose certificate is taken at the server."""
+        return Trust(self.ca, self.pin)
+
+    @property
+    def wrapping_key(self) -> WrappingKey | None:
+        """What opens the vault. Raises E2eError, ValueError for what is no key."""
+        if self.vault_key is None:
+            return None
+        return WrappingKey("password", from_base64url(self.vault_key, "The profile's vault key"))
+
     def logged_out(self) -> Profile:
-        """The same without a session."""
-        return Profile(self.server, self.user, None, self.ca, self.pin)
+        """The same without a session, and without what a session may read."""
+        return msgspec.structs.replace(self, token=None, vault_key=None)
+
+    def erased(self) -> Profile:
+        """The same without the account."""
+        return Profile(self.server, ca=self.ca, pin=self.pin, server_name=self.server_name)
 
 
 def profile_path(name: str) -> Path:

@@ -8,6 +8,7 @@ import trio
 
 from .client import Client
 from .harmless import harmless
+from .privacy import Privacy
 from .problems import Problem, Status
 from .screen import Screen
 from .talk import Talk
@@ -17,13 +18,17 @@ from .typed import Typed
 class Seat:
     """One person at the screen, from beginning to end."""
 
-    def __init__(self, client: Client, server: str) -> None:
+    def __init__(self, client: Client, privacy: Privacy, server: str) -> None:
         self._server = server
         self._client = client
         self._screen = Screen(self._prompt, self._toolbar, self._choices)
-        self._talk = Talk(client, self._screen)
+        self._talk = Talk(client, privacy, self._screen)
         self._typed = Typed(self._talk, client)
         self._under_way = False  # a line is being carried out
+
+    def tell(self, sentence: str) -> None:
+        """Show what a person should know."""
+        self._screen.show(f"* {harmless(sentence)}")
 
     def _prompt(self) -> str:
         return f"{harmless(self._talk.here or '')}> "

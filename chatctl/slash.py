@@ -14,6 +14,7 @@ OWN = {
     "HISTORY": ("[number]", "Show earlier messages of this conversation."),
     "JOIN": ("#room", "Become a member, and talk there."),
     "MSG": ("user-or-#room text", "Post a message there, and stay here."),
+    "PLAIN": ("text", "Post a message here that the server can read."),
     "QUIT": ("", "Leave the screen; so does Ctrl-D."),
     "SWITCH": ("[user-or-#room]", "Talk there; unless given, where something is unread."),
 }
@@ -26,7 +27,7 @@ def _is_plain(command: type[Request]) -> bool:
     return command.needs is not Needs.NO_LOGIN and not secret and command.verb not in _NOT_HERE
 
 
-_NOT_HERE = {"LOGOUT", "SEND", "SEEN"}
+_NOT_HERE = {"LOGOUT", "PUBLISH", "SEND", "SEEN"}
 PLAIN = {verb: command for verb, command in COMMANDS.items() if _is_plain(command)}
 """Commands of the wire that can be typed in the screen."""
 

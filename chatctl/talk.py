@@ -10,6 +10,7 @@ from chatd.protocol.commands import History, Rooms, Seen, Who
 from chatd.protocol.declare import Event
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.events import (
+    IdentityChanged,
     Invited,
     MemberJoined,
     MemberLeft,
@@ -19,8 +20,12 @@ from chatd.protocol.events import (
 )
 
 from .client import Client
+from .e2e import NOT_ENCRYPTED, fresh_id
 from .happenings import Away, Back, Missed
 from .harmless import harmless, sendable
+from .opener import Read
+from .paging import said
+from .privacy import Privacy
 from .screen import Screen
 from .session import plain_name
 from .telling import conversation_of, notice, spoken
@@ -33,7 +38,7 @@ BACKLOG_MAX = 500
 class Talk:
     """One person at a screen."""
 
-    def __init__(self, client: Client, screen: Screen) -> None:
+    def __init__(self, client: Client, privacy: Privacy, screen: Screen) -> None:
         self.here: str | None = None
         """The conversation that one is in."""
         self.unread: dict[str, int] = {}
@@ -42,6 +47,7 @@ class Talk:
         self.show = screen.show
         self._people: set[str] = set()
         self._client = client
+        self._privacy = privacy
         self._screen = screen
         self._held: list[Message] | None = None  # what comes while earlier messages are fetched
         self._seen: dict[str, int] = {}
@@ -68,15 +74,17 @@ class Talk:
     async def follow(self) -> None:
         """Take events. Raises what the connection ends with."""
         async for event in self._client.events():
-            self._take(event)
+            await self._take(event)
             self._screen.refresh()
             await self._screen.room()
 
-    def _take(self, event: Event) -> None:
+    async def _take(self, event: Event) -> None:
         self._learn(event)
         match event:
             case Message():
-                self._message(event)
+                await self._message(event)
+            case IdentityChanged():
+                await self._privacy.learn(event, self._client.user)
             case UnreadSince(conversation, count):
                 self._count(conversation, count)
             case _ if self._concerns(event) and (said := notice(event)):
@@ -110,17 +118,17 @@ class Talk:
         if not before:
             self.show(f"* Unread in {harmless(conversation)}; /switch there")
 
-    def _message(self, message: Message) -> None:
+    async def _message(self, message: Message) -> None:
         if message.conversation != self.here:
             own = message.sender == self._client.user
             self._count(message.conversation, 0 if own else 1)
         elif self._held is not None:
             self._held.append(message)
         else:
-            self._show_message(message)
+            await self._show_message(message)
 
-    def _show_message(self, message: Message) -> None:
-        self.show(spoken(message.time, message.sender, message.text))
+    async def _show_message(self, message: Message) -> None:
+        self.show(spoken(await self._privacy.opener.read(message)))
         self._seen[message.conversation] = message.seq
         self._to_see.set()
 
@@ -139,14 +147,17 @@ class Talk:
             # One may have been removed from the room since.
             self.show(f"! {harmless(error.sentence)}")
 
-    async def say(self, target: str | None, text: str) -> None:
-        """Post a message, and show it once the server has it. Raises ChatError, ConnectionLost."""
+    async def say(self, target: str | None, text: str, *, plain: bool = False) -> None:
+        """Post a message, and show it once the server has it; `plain`: as `Sealer` has it."""
         if target is None:
             raise ChatError(Code.BAD_FIELD, "Nobody would hear it: /join #room, or /switch user.")
-        text = sendable(text)
-        posted = await self._client.send_once(target, text)
-        where = "" if target == self.here else f" to {harmless(target)}"
-        self.show(spoken(posted.time, f"{self._client.user}{where}", text))
+        text, message_id = sendable(text), fresh_id()
+        sealed = await self._privacy.sealer.sealed(target, text, message_id, plain=plain)
+        posted = await self._client.send_once(target, sealed, message_id)
+        me = self._client.user or ""
+        message = Message(target, posted.seq, posted.time, me, text)
+        where = "" if target == self.here else f" to {target}"
+        self.show(spoken(Read(message, [NOT_ENCRYPTED] if sealed == text else []), where))
 
     async def enter(self, target: str) -> None:
         """Go to a conversation and show what was last said there. Raises as `say`."""
@@ -161,7 +172,7 @@ class Talk:
             held, self._held = self._held, None
             for message in held:
                 if message.seq > shown_to:
-                    self._message(message)
+                    await self._message(message)
         await self._meet(target)
 
     async def _open(self, target: str) -> int:
@@ -171,7 +182,7 @@ class Talk:
             self.topics.update({room.room: room.topic for room in await self._client.call(Rooms())})
         self.show(harmless(f"* {target} {self.topics.get(target, '')}").rstrip())
         for message in earlier:
-            self._show_message(message)
+            await self._show_message(message)
         self.unread.pop(target, None)
         return earlier[-1].seq if earlier else 0
 
@@ -179,11 +190,11 @@ class Talk:
         """Show the last `count` messages of this conversation. Raises as `say`."""
         if self.here is not None:
             for message in await self._earlier(self.here, count):
-                self.show(spoken(message.time, message.sender, message.text))
+                self.show(spoken(await self._privacy.opener.read(message)))
 
     async def _earlier(self, target: str, limit: int) -> list[Message]:
         items = await self._client.call(History(target, limit=limit))
-        return [Message(target, item.seq, item.time, item.sender, item.text) for item in items]
+        return [said(target, item) for item in items]
 
     async def _meet(self, target: str) -> None:
         """Learn who is there, for completion."""

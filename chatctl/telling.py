@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from chatd.protocol.declare import Event
-from chatd.protocol.events import Invited, MemberJoined, MemberLeft, Message, TopicSet, UnreadSince
+from chatd.protocol.events import Invited, MemberJoined, MemberLeft, TopicSet, UnreadSince
 
+from .e2e import Kind
 from .happenings import Away, Back, Missed
 from .harmless import harmless
+from .opener import Read
 from .output import clock, message_lines
 
 
@@ -18,17 +21,52 @@ def conversation_of(event: Event) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def message(event: Message) -> str:
+def message(read: Read) -> str:
     """A message with its time and conversation."""
+    event = read.message
     where, sender = harmless(event.conversation), harmless(event.sender)
     # In a direct conversation the other person is the conversation.
     head = sender if event.sender == event.conversation else f"{where} {sender}"
-    return message_lines(f"{clock(event.time)} {head}:", event.text)
+    return _lines(clock(event.time), head, read)
 
 
-def spoken(time: str, sender: str, text: str) -> str:
-    """A message of the conversation that one is in."""
-    return message_lines(f"{_short_clock(time)} {harmless(sender)}:", text)
+def spoken(read: Read, where: str = "") -> str:
+    """A message of the conversation that one is in, or said to have gone to another, `where`."""
+    return _lines(_short_clock(read.message.time), harmless(read.message.sender + where), read)
+
+
+def dated(read: Read) -> str:
+    """A message of a conversation that goes without saying, with the day."""
+    return _lines(clock(read.message.time), harmless(read.message.sender), read)
+
+
+def _lines(time: str, head: str, read: Read) -> str:
+    """What is not what it seems is no message of its sender's, but an alarm that quotes it."""
+    if alarms := [finding.sentence for finding in read.findings if finding.is_grave]:
+        return message_lines(f"{time} {head} ! {harmless('; '.join(alarms))}. It reads:", read.text)
+    words = ", ".join(MARKS[finding.kind] for finding in read.findings)
+    shown = message_lines(f"{time} {head}{f' [{words}]' if words else ''}:", read.text)
+    explained = [one for one in read.findings if one.kind in _EXPLAINED]
+    return "\n".join([shown, *(f"    ! {harmless(one.sentence)}" for one in explained)])
+
+
+MARKS = {
+    Kind.NOT_ENCRYPTED: "not encrypted",
+    Kind.NOT_SIGNED: "not signed",
+    Kind.NOT_CHECKED: "not checked",
+    Kind.KEY_UNSEEN: "new key",
+    Kind.KEY_EARLIER: "earlier key",
+    Kind.TIME: "another time",
+    Kind.REORDERED: "out of order",
+    Kind.UNREADABLE: "cannot be opened",
+}
+"""What a reader sees beside a name; what is grave is an alarm instead."""
+_EXPLAINED = {Kind.NOT_CHECKED, Kind.TIME, Kind.REORDERED}
+
+
+def read_fields(read: Read) -> dict[str, Any]:
+    """What a program is told beside the message's own fields."""
+    return {"findings": [{"kind": one.kind, "sentence": one.sentence} for one in read.findings]}
 
 
 def _short_clock(time: str) -> str:

@@ -11,8 +11,10 @@ from chatd.protocol.errors import ChatError, Code
 
 from . import slash
 from .client import Client
+from .e2e import E2eError
 from .errors import ConnectionFailed
 from .harmless import harmless
+from .problems import Problem
 from .session import plain_name
 from .talk import BACKLOG, Talk
 
@@ -28,6 +30,7 @@ class Typed:
             "HISTORY": self._history,
             "JOIN": self._join,
             "MSG": self._message,
+            "PLAIN": self._plain,
             "SWITCH": self._switch,
         }
 
@@ -50,7 +53,7 @@ class Typed:
                 await self._command(verb.upper(), words.strip())
             else:
                 await self._talk.say(self._talk.here, line.removeprefix("/"))
-        except (ChatError, ConnectionFailed) as error:
+        except (ChatError, ConnectionFailed, E2eError, Problem) as error:
             self._talk.show(f"! {harmless(error.sentence)}")
         return True
 
@@ -85,6 +88,11 @@ class Typed:
         if not text.strip():
             raise ChatError(Code.BAD_FIELD, slash.usage_of("MSG"))
         await self._talk.say(plain_name(target), text)
+
+    async def _plain(self, words: str) -> None:
+        if not words:
+            raise ChatError(Code.BAD_FIELD, slash.usage_of("PLAIN"))
+        await self._talk.say(self._talk.here, words, plain=True)
 
     async def _switch(self, words: str) -> None:
         target = plain_name(words) or next(iter(self._talk.unread), None)

@@ -11,23 +11,23 @@ from chatd.protocol.commands import (
     Erase,
     Forget,
     Logout,
-    Passwd,
     Register,
     Sessions,
     Whoami,
 )
 
+from ..account import begin_session, opened
+from ..credentials import credentials, fresh_credentials
 from ..desk import Desk
 from ..output import clock, fields_of
 from ..passwords import Passwords
 from ..problems import Problem, Status, usage
 from ..profile import Profile
-from .arguments import PasswordFile, PasswordStdin
+from .arguments import OwnName, PasswordFile, PasswordStdin
+from .secrets import recovery_fields, recovery_lines
 
 Name = Annotated[str, typer.Argument(metavar="USER", help="The name of the account.")]
-OwnName = Annotated[
-    str | None, typer.Argument(metavar="[USER]", help="The account; unless given, the profile's.")
-]
+_OPEN = " The server knows this password, and can read what you write; end that: chatctl secure"
 
 
 async def register(
@@ -36,13 +36,18 @@ async def register(
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """Make an account. It does not log in."""
+    """Make an account, its keys, and the vault that holds them. It does not log in."""
     desk.demand_private()
-    passwords = Passwords(password_stdin, password_file)
-    request = Register(user, passwords.take("password", twice=True))
+    password = Passwords(password_stdin, password_file).take("password", twice=True)
     async with desk.visit() as client:
-        await client.call(request)
-    desk.done(request, f"Registered {user}. Log in with: chatctl {desk.way}login {user}")
+        fresh = await fresh_credentials(desk, client, user, password)
+        await client.call(Register(user, fresh.secret, kdf=str(fresh.kdf)))
+        await client.call(Auth(user, fresh.secret))
+        me = await client.call(Whoami())
+        made = await opened(desk, client, me.user, fresh)
+        await client.call(Logout())
+    human = f"Registered {user}. Log in with: chatctl {desk.way}login {user}"
+    desk.out.show(human + recovery_lines(made), {"user": user, **recovery_fields(made)})
 
 
 async def login(
@@ -51,23 +56,19 @@ async def login(
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """Log in; the profile keeps the session's token."""
+    """Log in; the profile keeps the session's token and what opens the vault."""
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl login NAME")
     desk.demand_private()
-    secret = Passwords(password_stdin, password_file).take("password")
-    before, server, trust = desk.profile, desk.server, desk.trust
+    password = Passwords(password_stdin, password_file).take("password")
+    before = desk.profile
     async with desk.visit() as client:
-        token = (await client.call(Auth(name, secret))).token
-        me = await client.call(Whoami())
-        try:
-            desk.keep(Profile(server, me.user, token, trust.ca, trust.pin))
-        except OSError:
-            await client.call(Logout())  # a session whose token is not kept is of no use
-            raise
-    if before.server == server:
+        me, made = await begin_session(desk, client, name, password)
+    if before.server == desk.profile.server:
         await _end_session(before)
-    desk.out.show(f"Logged in as {me.user} at {server}.", {**fields_of(me), "server": server})
+    human = f"Logged in as {me.user} at {desk.server}." + (_OPEN if made is None else "")
+    fields = {**fields_of(me), "server": desk.server, **recovery_fields(made)}
+    desk.out.show(human + recovery_lines(made), fields)
 
 
 async def logout(desk: Desk) -> None:
@@ -91,18 +92,6 @@ async def token(desk: Desk) -> None:
     async with desk.login():
         held = desk.token()
     desk.out.show(held, {"token": held})
-
-
-async def passwd(
-    desk: Desk, password_stdin: PasswordStdin = False, password_file: PasswordFile = None
-) -> None:
-    """Change the password; all other sessions end. Takes the old one, then the new one."""
-    desk.token()
-    desk.demand_private()
-    passwords = Passwords(password_stdin, password_file)
-    old = passwords.take("old password")
-    request = Passwd(old, passwords.take("new password", twice=True))
-    await desk.call(request, "Password changed; your other sessions have ended.")
 
 
 async def sessions(desk: Desk) -> None:
@@ -138,9 +127,13 @@ async def erase(
     desk.demand_private()
     if not (password_stdin or password_file) and not desk.out.as_json:
         desk.out.show(f"This deletes {desk.profile.user} at {desk.server} for good.", {})
-    secret = Passwords(password_stdin, password_file).take("password")
-    await desk.call(Erase(secret), "Erased.")
-    desk.keep(Profile(desk.profile.server, ca=desk.profile.ca, pin=desk.profile.pin))
+    password = Passwords(password_stdin, password_file).take("password")
+    async with desk.login() as client:
+        proof = await credentials(desk, client, client.user or "", password)
+        request = Erase(proof.secret)
+        await client.call(request)
+    desk.done(request, "Erased.")
+    desk.keep(desk.profile.erased())
 
 
 async def _end_session(profile: Profile) -> bool:

@@ -23,6 +23,9 @@ Conversation = Annotated[
         metavar="CONVERSATION", help="'#room' or a user.", autocompletion=complete_conversation
     ),
 ]
+OwnName = Annotated[
+    str | None, typer.Argument(metavar="[USER]", help="The account; unless given, the profile's.")
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read passwords from standard input, a line each.")
 ]

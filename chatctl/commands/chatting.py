@@ -9,6 +9,7 @@ import typer
 
 from ..completion import complete_conversation
 from ..desk import Desk
+from ..privacy import privacy
 from ..problems import usage
 
 Start = Annotated[
@@ -29,4 +30,7 @@ async def chat(desk: Desk, conversation: Start = None) -> None:
     from ..seat import Seat  # noqa: PLC0415
 
     async with desk.login(reconnect=True) as client:
-        await Seat(client, desk.server).run(conversation)
+        # There is no seat yet to tell of keys; by the time there are news there is.
+        secrets = await privacy(desk, client, lambda said: seat.tell(said))  # noqa: PLW0108
+        seat = Seat(client, secrets, desk.server)
+        await seat.run(conversation)

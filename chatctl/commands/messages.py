@@ -9,10 +9,11 @@ import typer
 from chatd.protocol.commands import History, Seen, Unread
 
 from ..desk import Desk
-from ..harmless import harmless
-from ..output import clock, fields_of, message_lines
-from ..paging import listed
+from ..output import fields_of
+from ..paging import listed, said
+from ..privacy import privacy
 from ..session import plain_name
+from ..telling import dated, read_fields
 from .arguments import Conversation
 
 DEFAULT_LIMIT = 50
@@ -35,10 +36,12 @@ async def history(
 ) -> None:
     """List messages of a conversation, oldest first: the newest, or with --after what follows."""
     wanted = History(conversation, after=after, before=before, limit=limit)
+    name = plain_name(conversation)
     async with desk.login() as client:
+        opener = (await privacy(desk, client)).opener
         for item in await listed(client, wanted, limit):
-            human = message_lines(f"{clock(item.time)} {harmless(item.sender)}:", item.text)
-            desk.out.show(human, {"conversation": plain_name(conversation), **fields_of(item)})
+            read = await opener.read(said(name, item))
+            desk.out.show(dated(read), {**fields_of(read.message), **read_fields(read)})
 
 
 async def unread(desk: Desk) -> None:

@@ -19,10 +19,13 @@ from chatd.protocol.replies import Posted
 
 from ..client import Client
 from ..desk import Desk
+from ..e2e import TooLong, fresh_id
 from ..errors import ConnectionLost
 from ..harmless import sendable
 from ..output import fields_of
+from ..privacy import privacy
 from ..problems import Problem, Status, refused, usage
+from ..sealer import Sealer
 from ..session import plain_name
 from .arguments import Conversation
 
@@ -45,25 +48,40 @@ Id = Annotated[
 ]
 
 
+Plain = Annotated[
+    bool, typer.Option("--plain", help="Let the server read it, to who has no keys for example.")
+]
+
+
 async def send(
-    desk: Desk, target: Conversation, text: Text = None, lines: Lines = False, send_id: Id = None
+    desk: Desk,
+    target: Conversation,
+    text: Text = None,
+    lines: Lines = False,
+    send_id: Id = None,
+    plain: Plain = False,
 ) -> None:
-    """Post a message to a person or a '#room'; control characters become their pictures."""
+    """Post a message to a person or a '#room'; control characters become their pictures.
+
+    To a person, and in a room that is encrypted, only its readers can open it.
+    """
     if lines:
         if text or send_id:
             raise usage("--lines takes its texts from standard input, and no --id")
-        await _send_lines(desk, target)
+        await _send_lines(desk, target, plain)
         return
     desk.token()
     whole = sendable(" ".join(text) if text else await _standard_input())
     if not whole:
         raise usage("There is no text to send")
-    send_id = send_id or secrets.token_hex(8)
+    message_id = send_id or secrets.token_hex(8)
     async with desk.login() as client:
+        sealer = (await privacy(desk, client)).sealer
+        sealed = await sealer.sealed(target, whole, message_id, plain=plain)
         try:
-            posted = await client.send_once(target, whole, send_id)
+            posted = await client.send_once(target, sealed, message_id)
         except ConnectionLost as error:
-            hint = f"perhaps it was posted; with --id {send_id} sending it again is safe"
+            hint = f"perhaps it was posted; with --id {message_id} sending it again is safe"
             raise Problem(Status.UNREACHABLE, f"{error.sentence} {hint}") from None
     _show(desk, target, posted)
 
@@ -80,13 +98,28 @@ async def _standard_input() -> str:
     return raw.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
 
 
-async def _send_lines(desk: Desk, target: str) -> None:
+async def _send_lines(desk: Desk, target: str, plain: bool) -> None:
     async with desk.login(reconnect=True) as client, trio.open_nursery() as nursery:
+        sealer = (await privacy(desk, client)).sealer
         sender = _Sender(desk, client, target)
         async for number, text in _numbered_texts():
-            await sender.window.acquire()
-            # Once it has started, a message has its place among the others.
-            await nursery.start(sender.post, number, text)
+            for message_id, sealed in await _pieces(sealer, target, text, plain):
+                await sender.window.acquire()
+                # Once it has started, a message has its place among the others.
+                await nursery.start(sender.post, number, message_id, sealed)
+
+
+async def _pieces(sealer: Sealer, target: str, text: str, plain: bool) -> list[tuple[str, str]]:
+    """The text as messages with their ids: several where sealed it would not fit in one."""
+    message_id = fresh_id()
+    try:
+        return [(message_id, await sealer.sealed(target, text, message_id, plain=plain))]
+    except TooLong:
+        if len(text) == 1:
+            raise
+    half = len(text) // 2
+    first = await _pieces(sealer, target, text[:half], plain)
+    return first + await _pieces(sealer, target, text[half:], plain)
 
 
 class _Sender:
@@ -98,11 +131,13 @@ class _Sender:
         self._client = client
         self._target = target
 
-    async def post(self, number: int, text: str, task_status: trio.TaskStatus[None]) -> None:
+    async def post(
+        self, number: int, message_id: str, text: str, task_status: trio.TaskStatus[None]
+    ) -> None:
         """Post the text of line `number`. Raises Problem where it is refused."""
         task_status.started()
         try:
-            posted = await self._client.send_once(self._target, text)
+            posted = await self._client.send_once(self._target, text, message_id)
         except ChatError as error:
             problem = refused(error)
             problem.sentence = f"line {number} is not sent: {problem.sentence}"

@@ -22,7 +22,7 @@ from .errors import (
     Unsafe,
 )
 from .identity import Identity, read_identity, safety_number, verification_payload
-from .judge import NOT_ENCRYPTED, Finding, Journal, Kind, Said, judge
+from .judge import ERASED, NOT_ENCRYPTED, Finding, Journal, Kind, Said, judge
 from .jwe import looks_sealed, warm_up
 from .kdf import Kdf, Master, accepted_kdf, fresh_kdf
 from .key import Key
@@ -37,11 +37,13 @@ from .messages import (
 )
 from .own_keys import OwnKeys, read_private
 from .recovery import RecoveryKey
+from .times import read_time, time_text
 from .trust import Pin, Standing, demand_unchanged, first_pin, standing_of
 from .vault import open_vault, seal_vault
 from .wrapping import WrappingKey
 
 __all__ = [
+    "ERASED",
     "NOT_ENCRYPTED",
     "BadKdf",
     "BadPassword",
@@ -85,10 +87,12 @@ __all__ = [
     "open_vault",
     "read_identity",
     "read_private",
+    "read_time",
     "safety_number",
     "seal_message",
     "seal_vault",
     "standing_of",
+    "time_text",
     "verification_payload",
     "warm_up",
 ]

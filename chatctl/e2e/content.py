@@ -107,6 +107,10 @@ class Content:
         """
         self.recovery = recovery.wrapping_key
 
+    def rotate(self, made: datetime) -> None:
+        """New keys in front of the others."""
+        self.keys = self.keys.rotated(made)
+
     def people(self) -> list[str]:
         """The names that have a pin, sorted."""
         return sorted(self._people)

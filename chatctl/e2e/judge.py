@@ -21,6 +21,8 @@ from .trust import Standing
 TIME_SECONDS_MAX = 300.0
 """How far a sender's time may be from the server's: clocks differ, and lines wait to be sent."""
 REMEMBERED_MAX = 10_000
+ERASED = "~erased"
+"""Whom the server calls the sender of what was written by somebody who is gone (contract, 5)."""
 
 
 class Kind(StrEnum):
@@ -37,6 +39,7 @@ class Kind(StrEnum):
     TIME = "time"
     REPLAYED = "replayed"
     REORDERED = "reordered"
+    UNREADABLE = "unreadable"
 
 
 GRAVE = frozenset(
@@ -95,14 +98,17 @@ def judge(
     if claims is None:
         sentence = f"Not signed: anybody may have written this, {said.sender} or not"
         return [Finding(Kind.NOT_SIGNED, sentence)]
-    found = [*_key(opened, said, standing), *_differences(claims, said, me)]
+    found = [*_key(opened, claims, said, standing), *_differences(claims, said, me)]
     if opened.signer is not None:
         found += journal.note(said, opened.signer, claims)
     return found
 
 
-def _key(opened: Opened, said: Said, standing: Standing) -> list[Finding]:
+def _key(opened: Opened, claims: Claims, said: Said, standing: Standing) -> list[Finding]:
     who = said.sender
+    if who == ERASED:
+        sentence = f"Its sender's account is erased; signed as {claims.sender}"
+        return [Finding(Kind.NOT_CHECKED, sentence)]
     if opened.signature is not Signature.VALID:
         sentence = "Signed by a key that is not at hand: whether it is {}'s cannot be checked"
         return [Finding(Kind.NOT_CHECKED, sentence.format(who))]
@@ -121,7 +127,7 @@ def _key(opened: Opened, said: Said, standing: Standing) -> list[Finding]:
 
 def _differences(claims: Claims, said: Said, me: str) -> list[Finding]:
     found: list[Finding] = []
-    if claims.sender != said.sender:
+    if said.sender not in (claims.sender, ERASED):
         sentence = f"The server says {said.sender} sent this, but {claims.sender} signed it"
         found.append(Finding(Kind.SENDER, sentence))
     if claims.to != conversation(me, said.conversation):

@@ -75,6 +75,12 @@ class OwnKeys:
         """For the vault, private halves and all."""
         return [dict(entry) for entry in self._entries]
 
+    def listed(self) -> list[tuple[Key, str]]:
+        """Every key and when it was made (RFC 3339): first those for signatures, newest first."""
+        entries = [*self._entries_of("sig"), *self._entries_of("enc")]
+        times = [str(entry.get("made", "")) for entry in entries]
+        return list(zip([*self._sig, *self._enc], times))
+
     def identity(self, user: str) -> Identity:
         """What others see."""
         return Identity(user, Key(self.sig.public, "sig"), Key(self.enc.public, "enc"))
@@ -90,8 +96,10 @@ class OwnKeys:
         return encoded({"keys": jwks})
 
     def _of_use(self, use: Use) -> list[Key]:
-        mine = [entry for entry in self._entries if _is_ours(entry, use)]
-        return [Key(_numbers(entry), use) for entry in mine]
+        return [Key(_numbers(entry), use) for entry in self._entries_of(use)]
+
+    def _entries_of(self, use: Use) -> list[dict[str, Any]]:
+        return [entry for entry in self._entries if _is_ours(entry, use)]
 
 
 def read_private(jwk: str, use: Literal["sig", "enc"]) -> Key:

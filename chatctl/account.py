@@ -1,0 +1,84 @@
+"""Log-ins and changes of password, in which secret, vault and profile change together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatd.protocol import base64url
+from chatd.protocol.commands import Auth, Logout, Passwd, Whoami
+from chatd.protocol.replies import WhoIAm
+
+from .client import Client
+from .credentials import Credentials, credentials, fresh_credentials, server_name
+from .desk import Desk
+from .e2e import seal_vault
+from .own_vault import Made, fetch_or_make, publish
+from .profile import Profile
+
+
+async def begin_session(
+    desk: Desk, client: Client, user: str, password: str
+) -> tuple[WhoIAm, Made | None]:
+    """Log in, open the vault (or make it, where an account with keys has none) and keep all that in
+    the profile. None for an account whose secret is the password. Raises whatever goes wrong; then
+    the session is ended again, because one whose token is not kept is of no use."""
+    proof = await credentials(desk, client, user, password)
+    token = (await client.call(Auth(user, proof.secret))).token
+    try:
+        me = await client.call(Whoami())
+        made = await opened(desk, client, me.user, proof)
+        desk.keep(_profile(desk, client, me.user, token, proof, made))
+    except BaseException:
+        await client.call(Logout())
+        raise
+    return me, made
+
+
+async def opened(desk: Desk, client: Client, user: str, proof: Credentials) -> Made | None:
+    """The vault of who is logged in, with its keys published; None where the password is the
+    secret. Raises ChatError, ConnectionLost, E2eError."""
+    if proof.wrapping_key is None:
+        return None
+    made = await fetch_or_make(client, proof.wrapping_key, desk.vault_version(user))
+    await publish(client, user, made.content.keys)
+    return made
+
+
+async def change_password(
+    desk: Desk, client: Client, old_secret: str, password: str, made: Made
+) -> None:
+    """A new password, and the vault wrapped for it, in one request; all other sessions end.
+
+    The profile, which is logged in, follows. Raises ChatError (CONFLICT where another device stored
+    a vault meanwhile), ConnectionLost, E2eError.
+    """
+    assert client.user is not None
+    fresh = await fresh_credentials(desk, client, client.user, password)
+    assert fresh.wrapping_key is not None
+    content = made.content
+    blob = seal_vault(content, fresh.wrapping_key, content.version + 1)
+    request = Passwd(
+        old_secret, fresh.secret, kdf=str(fresh.kdf), version=content.version, vault=blob
+    )
+    await client.call(request)
+    content.version += 1
+    desk.amend(**_secrets(desk, client, fresh, made))
+
+
+def _profile(
+    desk: Desk, client: Client, user: str, token: str, proof: Credentials, made: Made | None
+) -> Profile:
+    trust = desk.trust
+    secrets = {} if made is None else _secrets(desk, client, proof, made)
+    return Profile(desk.server, user, token, trust.ca, trust.pin, **secrets)
+
+
+def _secrets(desk: Desk, client: Client, proof: Credentials, made: Made) -> dict[str, Any]:
+    """What the profile keeps of an account with keys."""
+    assert proof.wrapping_key is not None
+    return {
+        "server_name": server_name(desk, client),
+        "derived": True,
+        "vault_key": base64url.encode(proof.wrapping_key.raw),
+        "vault_version": made.content.version,
+    }

@@ -1,0 +1,162 @@
+"""Commands about keys: one's own (`keys show | rotate | export`) and whose to believe."""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from chatd.protocol.errors import ChatError, Code
+
+from ..client import Client
+from ..desk import Desk
+from ..e2e import Content, Identity, Pin, safety_number, verification_payload
+from ..harmless import harmless
+from ..output import clock
+from ..own_vault import publish
+from ..people import People
+from ..privacy import people_of
+from ..problems import usage
+from ..session import plain_name
+from .arguments import Conversation, Person
+
+Yes = Annotated[
+    bool, typer.Option("--yes", help="The numbers were compared and are the same; do not ask.")
+]
+
+
+async def show(desk: Desk) -> None:
+    """List your keys, and those of the people whose keys you know."""
+    async with desk.login() as client:
+        content = (await people_of(desk, client)).vault.content
+    mine = [
+        {"user": client.user, "use": key.use, "thumbprint": key.kid, "made": made}
+        for key, made in content.keys.listed()
+    ]
+    known = [_of_pin(user, pin) for user in content.people() if (pin := content.pin(user))]
+    rows = [(*own.values(),) for own in mine]
+    rows += [(pin["user"], "sig", pin["thumbprint"], _known(pin)) for pin in known]
+    desk.out.table([*mine, *known], rows)
+
+
+def _of_pin(user: str, pin: Pin) -> dict[str, Any]:
+    return {"user": user, **{name: getattr(pin, name) for name in _TOLD}}
+
+
+_TOLD = ("thumbprint", "first", "verified", "offered", "changed")
+
+
+def _known(held: dict[str, Any]) -> str:
+    """Since when a key is known, and how well."""
+    if held["offered"]:
+        return f"changed {held['changed']}, not trusted"
+    if held["verified"]:
+        return f"verified {held['verified']}"
+    return f"first seen {held['first']}"
+
+
+async def rotate(desk: Desk) -> None:
+    """Take new keys; the old ones stay in the vault, so that history stays readable."""
+    async with desk.login() as client:
+        people = await people_of(desk, client)
+        now = datetime.now(UTC)
+        await people.vault.change(lambda content: content.rotate(now))
+        keys = people.vault.content.keys
+        await publish(client, client.user or "", keys)
+    sentence = "New keys. Who talks with you is told, and compares or trusts them before writing."
+    desk.out.show(f"{sentence}\n{keys.sig.kid}", {"thumbprint": keys.sig.kid})
+
+
+async def export(desk: Desk) -> None:
+    """Print your keys with their private halves, as a JWK Set for stock tools. Guard it well."""
+    async with desk.login() as client:
+        jwks = (await people_of(desk, client)).vault.content.keys.exported()
+    desk.out.show(jwks, {"jwks": jwks})
+
+
+async def verify(desk: Desk, user: Person, yes: Yes = False) -> None:
+    """Compare keys with somebody: both see the same number, or somebody sits between.
+
+    Compare by another way than this server: read it out, or scan the QR code. A no changes nothing.
+    """
+    user = plain_name(user)
+    async with desk.login() as client:
+        people = await people_of(desk, client, _unsaid)
+        identity = await _identity(client, people, user)
+        me = client.user or "", people.vault.content.keys.sig.kid
+        number = safety_number(me, (user, identity.thumbprint))
+        payload = verification_payload(me, (user, identity.thumbprint))
+        if not desk.out.as_json:
+            desk.out.show(_shown(user, number, payload), {})
+        agreed = yes or _agrees(user)
+        if agreed:
+            await people.vault.change(lambda content: _verify(content, user, identity))
+    told = {"user": user, "thumbprint": identity.thumbprint, "safety_number": number}
+    said = f"{user} is verified." if agreed else "Not marked as verified; where both agree: --yes"
+    desk.out.show(harmless(said), {**told, "payload": payload, "verified": agreed})
+
+
+async def trust(desk: Desk, name: Conversation) -> None:
+    """Take somebody's changed key as theirs; or that a '#room' is not encrypted any more."""
+    name = plain_name(name)
+    async with desk.login() as client:
+        people = await people_of(desk, client, _unsaid)
+        if name.startswith("#"):
+            await people.vault.change(lambda content: content.rooms.pop(name, None))
+            said = f"{name} may be written to as the server says: encrypted or not."
+            desk.out.show(harmless(said), {"room": name})
+            return
+        identity = await _identity(client, people, name)
+        await people.vault.change(lambda content: _trust(content, name, identity))
+        pin = people.vault.content.pin(name)
+    assert pin is not None
+    changed = f" It changed on {clock(pin.changed)}." if pin.changed else ""
+    said = f"{name}'s key is now {identity.thumbprint}.{changed} Compare it: chatctl verify {name}"
+    desk.out.show(harmless(said), _of_pin(name, pin))
+
+
+async def _identity(client: Client, people: People, user: str) -> Identity:
+    if user == client.user:
+        raise usage("These are your own keys: chatctl keys show")
+    found = await people.identities([user])
+    if user not in found:
+        raise ChatError(Code.NO_IDENTITY, f"{user} has published no keys.")
+    return found[user]
+
+
+def _unsaid(_: str) -> None:
+    """Of news about keys: the command itself is about them."""
+
+
+def _verify(content: Content, user: str, identity: Identity) -> None:
+    if (pin := content.pin(user)) is not None:
+        content.set_pin(user, pin.verifying(identity.thumbprint, datetime.now(UTC)))
+
+
+def _trust(content: Content, user: str, identity: Identity) -> None:
+    if (pin := content.pin(user)) is not None:
+        content.set_pin(user, pin.trusting(identity.thumbprint, datetime.now(UTC)))
+
+
+def _shown(user: str, number: str, payload: str) -> str:
+    import segno  # noqa: PLC0415
+
+    groups = number.split()
+    lines = ["    " + " ".join(groups[start : start + 4]) for start in range(0, len(groups), 4)]
+    picture = io.StringIO()
+    segno.make(payload, error="l").terminal(out=picture, compact=True)
+    asked = f"Compare this with {user} by another way than this server; both must see the same:"
+    return "\n".join(
+        [harmless(asked), "", *(f"    {line}" for line in lines), "", picture.getvalue()]
+    )
+
+
+def _agrees(user: str) -> bool:
+    """Ask, if anybody is there to answer."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    answer = input(harmless(f"Is it the same at {user}'s side? [y/N] "))
+    return answer.strip().lower() in ("y", "yes")

@@ -1,0 +1,140 @@
+"""Commands that change the password: passwd, secure, recover; and how a recovery key is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from chatd.protocol.commands import Auth, Passwd, Whoami
+from chatd.protocol.sealed import Vault
+
+from ..account import change_password, opened
+from ..client import Client
+from ..credentials import credentials, server_name
+from ..desk import Desk
+from ..e2e import RecoveryKey
+from ..own_vault import Made, fetch, fresh, publish
+from ..passwords import Passwords
+from ..problems import Problem, Status, complain, usage
+from ..profile import Profile
+from .arguments import OwnName, PasswordFile, PasswordStdin
+
+_CHANGED = "Password changed; your other sessions have ended."
+
+NewRecoveryKey = Annotated[
+    bool,
+    typer.Option(
+        "--new-recovery-key",
+        help="Also make a new recovery key, for when somebody may have seen the vault or the key.",
+    ),
+]
+
+
+async def passwd(
+    desk: Desk,
+    new_recovery_key: NewRecoveryKey = False,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
+) -> None:
+    """Change the password; all other sessions end. Takes the old one, then the new one."""
+    desk.token()
+    desk.demand_private()
+    passwords = Passwords(password_stdin, password_file)
+    old, new = passwords.take("old password"), passwords.take("new password", twice=True)
+    async with desk.login() as client:
+        proof = await credentials(desk, client, client.user or "", old)
+        made = await opened(desk, client, client.user or "", proof)
+        if made is None:
+            await client.call(Passwd(old, new))
+        else:
+            made = _renewed(made) if new_recovery_key else made
+            await change_password(desk, client, proof.secret, new, made)
+    desk.out.show(_CHANGED + recovery_lines(made), recovery_fields(made))
+
+
+async def secure(
+    desk: Desk, password_stdin: PasswordStdin = False, password_file: PasswordFile = None
+) -> None:
+    """Keep the password from the server, and make keys and a vault; all other sessions end.
+
+    Takes the password and a new one, because the server has seen the old; without, the old stays.
+    """
+    desk.token()
+    desk.demand_private()
+    passwords = Passwords(password_stdin, password_file)
+    old = passwords.take("password")
+    new = passwords.take_or_none("new password (Enter keeps the old one)", twice=True) or old
+    async with desk.login() as client:
+        await _demand_plain(desk, client, old)
+        made = fresh()
+        await change_password(desk, client, old, new, made)
+        await publish(client, client.user or "", made.content.keys)
+    if new == old:
+        complain("The server has seen this password before; a new one is safer: chatctl passwd")
+    human = "Secured: from now on the server cannot see your password, nor read what you encrypt."
+    desk.out.show(human + recovery_lines(made), recovery_fields(made))
+
+
+async def recover(
+    desk: Desk,
+    user: OwnName = None,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
+) -> None:
+    """Open the vault with the recovery key after the password was lost, and set a new password.
+
+    Takes the password that the server accepts now (who runs it can set one), the recovery key, and
+    the new password.
+    """
+    if (name := user or desk.profile.user) is None:
+        raise usage("Say who: chatctl recover NAME")
+    desk.demand_private()
+    passwords = Passwords(password_stdin, password_file)
+    current = passwords.take("password that the server accepts now")
+    key = RecoveryKey.read(passwords.take("recovery key"))
+    new = passwords.take("new password", twice=True)
+    async with desk.visit() as client:
+        proof = await credentials(desk, client, name, current, temporary=True)
+        token = (await client.call(Auth(name, proof.secret))).token
+        me = (await client.call(Whoami())).user
+        content = await fetch(client, key.wrapping_key, desk.vault_version(me))
+        if content is None:
+            raise Problem(Status.NOT_OPENED, f"{me} has no vault; log in to make one")
+        trust, called = desk.trust, server_name(desk, client)
+        desk.keep(Profile(desk.server, me, token, trust.ca, trust.pin, called))
+        await change_password(desk, client, proof.secret, new, Made(content))
+    human = f"Recovered: keys, pins and history are back, and you are logged in as {me}."
+    desk.out.show(human, {"user": me})
+
+
+async def _demand_plain(desk: Desk, client: Client, password: str) -> None:
+    """Only an account whose secret is the password, and that has no vault, can be secured."""
+    proof = await credentials(desk, client, client.user or "", password)
+    if proof.wrapping_key is not None:
+        raise usage("This account is secured already; to change its password: chatctl passwd")
+    if (await client.call(Vault())).version > 0:
+        raise usage("This account has a vault, which must not be lost; open it: chatctl recover")
+
+
+def _renewed(made: Made) -> Made:
+    recovery = RecoveryKey.fresh()
+    made.content.renew_recovery(recovery)
+    return Made(made.content, recovery)
+
+
+def recovery_lines(made: Made | None) -> str:
+    """For people, to follow what a command says; nothing where no recovery key is new."""
+    if made is None or made.recovery is None:
+        return ""
+    return (
+        "\nYour recovery key opens your vault when the password is lost. It is shown this once;"
+        f" write it down:\n\n    {made.recovery.written()}\n"
+    )
+
+
+def recovery_fields(made: Made | None) -> dict[str, Any]:
+    """The same for programs."""
+    return (
+        {} if made is None or made.recovery is None else {"recovery_key": made.recovery.written()}
+    )

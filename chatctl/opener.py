@@ -1,0 +1,110 @@
+"""What arrives: opened, held against what the server says of it, and marked for its reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import inf
+
+import trio
+
+from chatd.protocol.errors import ChatError
+from chatd.protocol.events import Message
+
+from .client import Client
+from .e2e import (
+    ERASED,
+    NOT_ENCRYPTED,
+    E2eError,
+    Finding,
+    Journal,
+    Kind,
+    NotForUs,
+    Opened,
+    Said,
+    Standing,
+    judge,
+    looks_sealed,
+    open_message,
+    read_time,
+    standing_of,
+)
+from .people import FRESH_SECONDS, People
+
+_NO_KEYS = Finding(Kind.UNREADABLE, "Encrypted, and you have no keys; log in with chatctl again")
+
+
+@dataclass(frozen=True)
+class Read:
+    """A message as its reader sees it; `id` is its writer's own, where it is signed."""
+
+    message: Message
+    findings: list[Finding] = field(default_factory=list)
+    id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What to show: of what does not open, why."""
+        first = self.findings[0] if self.findings else None
+        return first.sentence if first and first.kind is Kind.UNREADABLE else self.message.text
+
+
+class Opener:
+    """Reads messages; remembers those it has read. `people` is None for who has no keys."""
+
+    def __init__(self, client: Client, people: People | None) -> None:
+        self._client = client
+        self._people = people
+        self._journal = Journal()
+        self._refreshed = -inf
+
+    async def read(self, message: Message) -> Read:
+        """Raises ConnectionLost, ChatError, and E2eError where the vault is at fault."""
+        if not looks_sealed(message.text):
+            return Read(message, [NOT_ENCRYPTED])
+        if self._people is None:
+            return Read(message, [_NO_KEYS])
+        try:
+            opened = await self._opened(self._people, message.text)
+            written = read_time(message.time, "The server's line")
+        except E2eError as error:
+            return Read(message, [Finding(Kind.UNREADABLE, error.sentence)])
+        standing = await self._standing(self._people, message.sender, opened)
+        said = Said(message.conversation, message.seq, written, message.sender)
+        found = judge(opened, said, self._client.user or "", standing, self._journal)
+        id_ = None if opened.claims is None else opened.claims.id
+        return Read(replace(message, text=opened.text), found, id_)
+
+    async def _opened(self, people: People, text: str) -> Opened:
+        try:
+            return open_message(text, people.vault.content.keys)
+        except NotForUs:
+            if not self._may_refresh():
+                raise
+        # Another device may have changed one's keys.
+        await people.vault.refresh()
+        return open_message(text, people.vault.content.keys)
+
+    def _may_refresh(self) -> bool:
+        now = trio.current_time()
+        may = now - self._refreshed >= FRESH_SECONDS
+        self._refreshed = now if may else self._refreshed
+        return may
+
+    async def _standing(self, people: People, sender: str, opened: Opened) -> Standing:
+        content, signer = people.vault.content, opened.signer
+        if signer is None or sender == ERASED:
+            return Standing.UNSEEN
+        if sender == self._client.user:
+            return standing_of(signer, None, content.keys.signing)
+        if (pin := content.pin(sender)) is not None:
+            return standing_of(signer, pin)
+        standing = await self._first_standing(people, sender, signer)
+        return Standing.UNSEEN if standing is Standing.PINNED else standing
+
+    async def _first_standing(self, people: People, sender: str, signer: str) -> Standing:
+        """Of somebody not met before, who is pinned by this."""
+        try:
+            await people.identities([sender])
+        except (ChatError, E2eError):
+            return Standing.UNSEEN  # gone, or forged: nothing is known, and the reader is told
+        return standing_of(signer, people.vault.content.pin(sender))

@@ -1,0 +1,119 @@
+"""Other people's keys: fetched, verified, pinned at first sight, and kept for some seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+
+import trio
+
+from chatd.protocol import sealed as wire
+from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.replies import IdentityHeld
+
+from .client import Client
+from .e2e import Content, Identity, Pin, first_pin, read_identity
+from .errors import ungrouped
+from .own_vault import OwnVault
+
+FRESH_SECONDS = 5.0
+"""How long an identity, or who is in a room, may be used without asking again."""
+
+
+class People:
+    """The identities of the people one writes to and hears from.
+
+    `tell` takes what a person should know: whose key is seen for the first time, whose changed.
+    """
+
+    def __init__(self, client: Client, vault: OwnVault, tell: Callable[[str], None]) -> None:
+        self._client = client
+        self.vault = vault
+        self._tell = tell
+        self._known: dict[str, tuple[float, Identity | None]] = {}
+
+    async def identities(self, users: Collection[str]) -> dict[str, Identity]:
+        """Of those who have one; who is seen for the first time is pinned. Raises ChatError (who
+        does not exist), ConnectionLost, E2eError (a forged identity)."""
+        now = trio.current_time()
+        stale = [user for user in users if not self._is_fresh(user, now)]
+        if stale:
+            await self._learn(await self._fetched(stale), now)
+        found = {user: self._known[user][1] for user in users}
+        return {user: identity for user, identity in found.items() if identity is not None}
+
+    async def shown(self, user: str, thumbprint: str) -> None:
+        """The server says that `user` has this key now."""
+        self._known.pop(user, None)
+        if self.vault.content.pin(user) is not None:
+            await self._note({user: thumbprint})
+
+    def _is_fresh(self, user: str, now: float) -> bool:
+        return user in self._known and now - self._known[user][0] < FRESH_SECONDS
+
+    async def _fetched(self, users: Collection[str]) -> dict[str, IdentityHeld | None]:
+        found: dict[str, IdentityHeld | None] = {}
+
+        async def fetch(user: str) -> None:
+            try:
+                found[user] = await self._client.call(wire.Identity(user))
+            except ChatError as error:
+                if error.code is not Code.NO_IDENTITY:
+                    raise
+                found[user] = None
+
+        with ungrouped():
+            async with trio.open_nursery() as nursery:
+                for user in users:
+                    nursery.start_soon(fetch, user)
+        return found
+
+    async def _learn(self, found: dict[str, IdentityHeld | None], now: float) -> None:
+        read = await trio.to_thread.run_sync(_verified, found)
+        await self._note({user: one.thumbprint for user, one in read.items() if one is not None})
+        self._known.update({user: (now, one) for user, one in read.items()})
+
+    async def _note(self, thumbprints: dict[str, str]) -> None:
+        """Pin who is new, and remember whose key the server shows another of."""
+        content = self.vault.content
+        if all(_is_noted(content.pin(user), one) for user, one in thumbprints.items()):
+            return
+        before = {user: content.pin(user) for user in thumbprints}
+        now = datetime.now(UTC)
+        await self.vault.change(lambda content: _note(content, thumbprints, now))
+        for user, pin in before.items():
+            if (said := _news(user, pin, thumbprints[user])) is not None:
+                self._tell(said)
+
+
+def _verified(found: dict[str, IdentityHeld | None]) -> dict[str, Identity | None]:
+    return {
+        user: None if held is None else read_identity(user, held.jwks, held.thumbprint)
+        for user, held in found.items()
+    }
+
+
+def _is_noted(pin: Pin | None, thumbprint: str) -> bool:
+    if pin is None:
+        return False
+    offered = None if thumbprint == pin.thumbprint else thumbprint
+    return pin.offered == offered
+
+
+def _note(content: Content, thumbprints: dict[str, str], now: datetime) -> None:
+    for user, thumbprint in thumbprints.items():
+        pin = content.pin(user)
+        noted = first_pin(thumbprint, now) if pin is None else pin.shown(thumbprint, now)
+        content.set_pin(user, noted)
+
+
+def _news(user: str, pin: Pin | None, thumbprint: str) -> str | None:
+    """What changed for a person to know."""
+    if pin is None:
+        return f"{user}'s key is new to you; compare it with: chatctl verify {user}"
+    if thumbprint != pin.thumbprint:
+        return (
+            f"{user}'s key has changed; nothing goes to {user} until you compare:"
+            f" chatctl verify {user}, or say: chatctl trust {user}"
+        )
+    return f"{user} shows the key again that you know"

@@ -1,0 +1,129 @@
+"""What leaves: sealed for whom it is meant, and never readable unless a person said so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import trio
+
+from chatd.protocol.commands import Who
+from chatd.protocol.sealed import Settings
+
+from .client import Client
+from .e2e import Claims, Identity, conversation, demand_unchanged, seal_message
+from .errors import NotVerified
+from .people import FRESH_SECONDS, People
+from .problems import not_encrypted, usage
+from .session import plain_name
+
+_READERS_INLINE_MAX = 4
+"""Sealing takes about 0.1 ms for each reader; for more than these it goes to a thread."""
+_PLAIN = "or let the server read it: --plain (in chat: /plain TEXT)"
+
+
+class Sealer:
+    """Makes of a text the line to send. `people` is None for who has no keys; `tell` takes what a
+    person should know."""
+
+    def __init__(self, client: Client, people: People | None, tell: Callable[[str], None]) -> None:
+        self._client = client
+        self._people = people
+        self._tell = tell
+        self._rooms: dict[str, tuple[float, bool, list[str]]] = {}
+        self._left_out: set[tuple[str, str]] = set()
+
+    async def sealed(self, target: str, text: str, message_id: str, *, plain: bool = False) -> str:
+        """The text for MSG or SEND; `message_id` goes inside. `plain`: a person said that the
+        server may read it. Raises Problem, ChatError, ConnectionLost, E2eError, NotVerified."""
+        target = plain_name(target)
+        if not target.startswith("#"):
+            return text if plain else await self._to_person(target, text, message_id)
+        encrypted, members = await self._room(target)
+        if encrypted:
+            return await self._to_room(target, members, text, message_id, plain=plain)
+        self._demand_open(target, plain=plain)
+        return text
+
+    async def _to_person(self, user: str, text: str, message_id: str) -> str:
+        if self._people is None:
+            raise not_encrypted(
+                "You have no keys yet, so this cannot be encrypted; make them: chatctl secure,"
+                f" {_PLAIN}"
+            )
+        readers = [] if user == self._client.user else await self._known(self._people, [user])
+        if not readers and user != self._client.user:
+            raise not_encrypted(
+                f"{user} has no keys, so this cannot be encrypted; wait until {user} has, {_PLAIN}"
+            )
+        return await self._seal(self._people, user, text, message_id, readers)
+
+    async def _to_room(
+        self,
+        room: str,
+        members: list[str],
+        text: str,
+        message_id: str,
+        *,
+        plain: bool,
+    ) -> str:
+        if plain:
+            raise usage(f"{room} takes nothing that is not encrypted; leave out --plain")
+        if self._people is None:
+            raise not_encrypted(f"{room} is encrypted, and you have no keys yet: chatctl secure")
+        if not self._people.vault.content.is_e2e(room):
+            now = datetime.now(UTC)
+            await self._people.vault.change(lambda content: content.remember_e2e(room, now))
+        readers = await self._known(self._people, members)
+        self._tell_left_out(room, {*members} - {reader.user for reader in readers})
+        return await self._seal(self._people, room, text, message_id, readers)
+
+    async def _seal(
+        self,
+        people: People,
+        target: str,
+        text: str,
+        message_id: str,
+        readers: list[Identity],
+    ) -> str:
+        me = self._client.user or ""
+        claims = Claims(me, conversation(me, target), message_id, datetime.now(UTC))
+        keys = people.vault.content.keys
+        if len(readers) <= _READERS_INLINE_MAX:
+            return seal_message(text, claims, keys, readers)
+        return await trio.to_thread.run_sync(seal_message, text, claims, keys, readers)
+
+    async def _known(self, people: People, users: list[str]) -> list[Identity]:
+        """The identities of those who have one. Raises KeyChanged."""
+        found = await people.identities(users)
+        for user, identity in found.items():
+            demand_unchanged(user, people.vault.content.pin(user), identity.thumbprint)
+        return list(found.values())
+
+    async def _room(self, room: str) -> tuple[bool, list[str]]:
+        """Whether it is encrypted, and if so its other members."""
+        now = trio.current_time()
+        if room in self._rooms and now - self._rooms[room][0] < FRESH_SECONDS:
+            return self._rooms[room][1:]
+        settings = {item.name: item.value for item in await self._client.call(Settings(room))}
+        encrypted = settings.get("e2e") == "yes"
+        members = await self._client.call(Who(room)) if encrypted else []
+        others = [member.user for member in members if member.user != self._client.user]
+        self._rooms[room] = (now, encrypted, others)
+        return encrypted, others
+
+    def _demand_open(self, room: str, *, plain: bool) -> None:
+        """A room that is not encrypted must never have been, or a person says that it may be."""
+        if plain or self._people is None or not self._people.vault.content.is_e2e(room):
+            return
+        raise NotVerified(
+            f"{room} was encrypted, and the server says that it is not any more; nothing was sent."
+            f" If its owner says so too: chatctl trust '{room}'"
+        )
+
+    def _tell_left_out(self, room: str, users: set[str]) -> None:
+        """Once for each."""
+        news = sorted(user for user in users if (room, user) not in self._left_out)
+        self._left_out.update((room, user) for user in news)
+        for user in news:
+            self._tell(f"{user} has no keys, and will not be able to read this")
