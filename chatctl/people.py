@@ -12,8 +12,8 @@ from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.replies import IdentityHeld
 
 from .client import Client
-from .e2e import Content, Identity, Pin, first_pin, read_identity
-from .errors import ungrouped
+from .e2e import Content, Identity, Pin, demand_unchanged, first_pin, read_identity
+from .errors import NotVerified, ungrouped
 from .own_vault import OwnVault
 
 FRESH_SECONDS = 5.0
@@ -42,11 +42,32 @@ class People:
         found = {user: self._known[user][1] for user in users}
         return {user: identity for user, identity in found.items() if identity is not None}
 
+    async def readers(self, users: Collection[str]) -> list[Identity]:
+        """The identities to encrypt to, of those who have one; tells whose is new. Raises also
+        KeyChanged and NotVerified, if one is not the pinned one, or hidden."""
+        pins = {user: self.vault.content.pin(user) for user in users}
+        found = await self.identities(users)
+        for user in users:
+            _demand_pinned(user, self.vault.content.pin(user), found.get(user))
+        for user in (user for user, pin in pins.items() if pin is None):
+            if user in found:
+                self._tell(f"{user}'s key is new to you; compare it with: chatctl verify {user}")
+        return list(found.values())
+
     async def shown(self, user: str, thumbprint: str) -> None:
-        """The server says that `user` has this key now."""
+        """The server says that `user` has this key now. As `identities`."""
         self._known.pop(user, None)
-        if self.vault.content.pin(user) is not None:
-            await self._note({user: thumbprint})
+        pin = self.vault.content.pin(user)
+        if pin is None or _is_noted(pin, thumbprint):
+            return
+        await self._note({user: thumbprint})
+        if thumbprint == pin.thumbprint:
+            self._tell(f"{user} shows the key again that you know")
+        else:
+            self._tell(
+                f"{user}'s key has changed; nothing goes to {user} until you compare:"
+                f" chatctl verify {user}, or say: chatctl trust {user}"
+            )
 
     def _is_fresh(self, user: str, now: float) -> bool:
         return user in self._known and now - self._known[user][0] < FRESH_SECONDS
@@ -76,14 +97,9 @@ class People:
     async def _note(self, thumbprints: dict[str, str]) -> None:
         """Pin who is new, and remember whose key the server shows another of."""
         content = self.vault.content
-        if all(_is_noted(content.pin(user), one) for user, one in thumbprints.items()):
-            return
-        before = {user: content.pin(user) for user in thumbprints}
-        now = datetime.now(UTC)
-        await self.vault.change(lambda content: _note(content, thumbprints, now))
-        for user, pin in before.items():
-            if (said := _news(user, pin, thumbprints[user])) is not None:
-                self._tell(said)
+        if not all(_is_noted(content.pin(user), one) for user, one in thumbprints.items()):
+            now = datetime.now(UTC)
+            await self.vault.change(lambda content: _note(content, thumbprints, now))
 
 
 def _verified(found: dict[str, IdentityHeld | None]) -> dict[str, Identity | None]:
@@ -91,6 +107,16 @@ def _verified(found: dict[str, IdentityHeld | None]) -> dict[str, Identity | Non
         user: None if held is None else read_identity(user, held.jwks, held.thumbprint)
         for user, held in found.items()
     }
+
+
+def _demand_pinned(user: str, pin: Pin | None, identity: Identity | None) -> None:
+    if identity is not None:
+        demand_unchanged(user, pin, identity.thumbprint)
+    elif pin is not None:
+        raise NotVerified(
+            f"The server shows no key of {user}, though it did on {pin.first}; nothing was sent."
+            f" Ask {user}; if they began anew without keys: chatctl trust {user}"
+        )
 
 
 def _is_noted(pin: Pin | None, thumbprint: str) -> bool:
@@ -105,15 +131,3 @@ def _note(content: Content, thumbprints: dict[str, str], now: datetime) -> None:
         pin = content.pin(user)
         noted = first_pin(thumbprint, now) if pin is None else pin.shown(thumbprint, now)
         content.set_pin(user, noted)
-
-
-def _news(user: str, pin: Pin | None, thumbprint: str) -> str | None:
-    """What changed for a person to know."""
-    if pin is None:
-        return f"{user}'s key is new to you; compare it with: chatctl verify {user}"
-    if thumbprint != pin.thumbprint:
-        return (
-            f"{user}'s key has changed; nothing goes to {user} until you compare:"
-            f" chatctl verify {user}, or say: chatctl trust {user}"
-        )
-    return f"{user} shows the key again that you know"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import trio
 
-from chatd.protocol.events import IdentityChanged
+from chatd.protocol.declare import Event
+from chatd.protocol.events import IdentityChanged, MemberJoined, MemberLeft
 
 from .client import Client
 from .desk import Desk
@@ -28,14 +29,18 @@ class Privacy:
     opener: Opener
     people: People | None
 
-    async def learn(self, event: IdentityChanged, me: str | None) -> None:
-        """The server tells of somebody's new keys; one's own come from another device."""
-        if self.people is None:
-            return
-        if event.user == me:
-            await self.people.vault.refresh()
-        else:
-            await self.people.shown(event.user, event.thumbprint)
+    async def learn(self, event: Event, me: str | None) -> None:
+        """What the server tells changes who can read: others' keys, one's own, a room's members."""
+        match event:
+            case MemberJoined(room) | MemberLeft(room):
+                self.sealer.forget(room)
+            case IdentityChanged(user, thumbprint) if self.people is not None:
+                if user == me:
+                    await self.people.vault.refresh()  # from another device
+                else:
+                    await self.people.shown(user, thumbprint)
+            case _:
+                pass
 
 
 async def privacy(desk: Desk, client: Client, tell: Callable[[str], None] = complain) -> Privacy:

@@ -11,7 +11,7 @@ from chatd.protocol.commands import Who
 from chatd.protocol.sealed import Settings
 
 from .client import Client
-from .e2e import Claims, Identity, conversation, demand_unchanged, seal_message
+from .e2e import Claims, Identity, conversation, seal_message
 from .errors import NotVerified
 from .people import FRESH_SECONDS, People
 from .problems import not_encrypted, usage
@@ -45,13 +45,17 @@ class Sealer:
         self._demand_open(target, plain=plain)
         return text
 
+    def forget(self, room: str) -> None:
+        """Ask anew who is there: somebody came or went."""
+        self._rooms.pop(room, None)
+
     async def _to_person(self, user: str, text: str, message_id: str) -> str:
         if self._people is None:
             raise not_encrypted(
                 "You have no keys yet, so this cannot be encrypted; make them: chatctl secure,"
                 f" {_PLAIN}"
             )
-        readers = [] if user == self._client.user else await self._known(self._people, [user])
+        readers = [] if user == self._client.user else await self._people.readers([user])
         if not readers and user != self._client.user:
             raise not_encrypted(
                 f"{user} has no keys, so this cannot be encrypted; wait until {user} has, {_PLAIN}"
@@ -74,7 +78,7 @@ class Sealer:
         if not self._people.vault.content.is_e2e(room):
             now = datetime.now(UTC)
             await self._people.vault.change(lambda content: content.remember_e2e(room, now))
-        readers = await self._known(self._people, members)
+        readers = await self._people.readers(members)
         self._tell_left_out(room, {*members} - {reader.user for reader in readers})
         return await self._seal(self._people, room, text, message_id, readers)
 
@@ -92,13 +96,6 @@ class Sealer:
         if len(readers) <= _READERS_INLINE_MAX:
             return seal_message(text, claims, keys, readers)
         return await trio.to_thread.run_sync(seal_message, text, claims, keys, readers)
-
-    async def _known(self, people: People, users: list[str]) -> list[Identity]:
-        """The identities of those who have one. Raises KeyChanged."""
-        found = await people.identities(users)
-        for user, identity in found.items():
-            demand_unchanged(user, people.vault.content.pin(user), identity.thumbprint)
-        return list(found.values())
 
     async def _room(self, room: str) -> tuple[bool, list[str]]:
         """Whether it is encrypted, and if so its other members."""

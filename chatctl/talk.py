@@ -10,7 +10,6 @@ from chatd.protocol.commands import History, Rooms, Seen, Who
 from chatd.protocol.declare import Event
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.events import (
-    IdentityChanged,
     Invited,
     MemberJoined,
     MemberLeft,
@@ -80,11 +79,10 @@ class Talk:
 
     async def _take(self, event: Event) -> None:
         self._learn(event)
+        await self._privacy.learn(event, self._client.user)
         match event:
             case Message():
                 await self._message(event)
-            case IdentityChanged():
-                await self._privacy.learn(event, self._client.user)
             case UnreadSince(conversation, count):
                 self._count(conversation, count)
             case _ if self._concerns(event) and (said := notice(event)):

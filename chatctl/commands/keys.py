@@ -106,25 +106,35 @@ async def trust(desk: Desk, name: Conversation) -> None:
         people = await people_of(desk, client, _unsaid)
         if name.startswith("#"):
             await people.vault.change(lambda content: content.rooms.pop(name, None))
-            said = f"{name} may be written to as the server says: encrypted or not."
+            said = f"{name} is written to as its settings say, encrypted or not."
             desk.out.show(harmless(said), {"room": name})
-            return
-        identity = await _identity(client, people, name)
-        await people.vault.change(lambda content: _trust(content, name, identity))
-        pin = people.vault.content.pin(name)
+        elif (identity := await _shown_identity(client, people, name)) is None:
+            await people.vault.change(lambda content: content.forget_pin(name))
+            said = f"{name} has no key now, and is as if never seen."
+            desk.out.show(harmless(said), {"user": name})
+        else:
+            await people.vault.change(lambda content: _trust(content, name, identity))
+            _show_trusted(desk, name, people.vault.content.pin(name))
+
+
+def _show_trusted(desk: Desk, user: str, pin: Pin | None) -> None:
     assert pin is not None
     changed = f" It changed on {clock(pin.changed)}." if pin.changed else ""
-    said = f"{name}'s key is now {identity.thumbprint}.{changed} Compare it: chatctl verify {name}"
-    desk.out.show(harmless(said), _of_pin(name, pin))
+    said = f"{user}'s key is now {pin.thumbprint}.{changed} Compare it: chatctl verify {user}"
+    desk.out.show(harmless(said), _of_pin(user, pin))
 
 
 async def _identity(client: Client, people: People, user: str) -> Identity:
+    identity = await _shown_identity(client, people, user)
+    if identity is None:
+        raise ChatError(Code.NO_IDENTITY, f"{user} has published no keys.")
+    return identity
+
+
+async def _shown_identity(client: Client, people: People, user: str) -> Identity | None:
     if user == client.user:
         raise usage("These are your own keys: chatctl keys show")
-    found = await people.identities([user])
-    if user not in found:
-        raise ChatError(Code.NO_IDENTITY, f"{user} has published no keys.")
-    return found[user]
+    return (await people.identities([user])).get(user)
 
 
 def _unsaid(_: str) -> None:

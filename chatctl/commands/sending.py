@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator
 from functools import partial
+from secrets import token_hex
 from typing import Annotated
 
 import trio
 import typer
 
-from chatd.protocol.errors import ChatError
-from chatd.protocol.fields import TEXT_BYTES_MAX
+from chatd.protocol.commands import History
+from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.fields import HISTORY_LIMIT_MAX, TEXT_BYTES_MAX
 from chatd.protocol.replies import Posted
 
 from ..client import Client
@@ -23,7 +24,8 @@ from ..e2e import TooLong, fresh_id
 from ..errors import ConnectionLost
 from ..harmless import sendable
 from ..output import fields_of
-from ..privacy import privacy
+from ..paging import said
+from ..privacy import Privacy, privacy
 from ..problems import Problem, Status, refused, usage
 from ..sealer import Sealer
 from ..session import plain_name
@@ -74,16 +76,33 @@ async def send(
     whole = sendable(" ".join(text) if text else await _standard_input())
     if not whole:
         raise usage("There is no text to send")
-    message_id = send_id or secrets.token_hex(8)
+    message_id = send_id or token_hex(8)
     async with desk.login() as client:
-        sealer = (await privacy(desk, client)).sealer
-        sealed = await sealer.sealed(target, whole, message_id, plain=plain)
+        secrets = await privacy(desk, client)
+        sealed = await secrets.sealer.sealed(target, whole, message_id, plain=plain)
         try:
             posted = await client.send_once(target, sealed, message_id)
+        except ChatError as error:
+            if error.code is not Code.CONFLICT or sealed == whole:
+                raise
+            posted = await _posted_before(client, secrets, target, message_id, whole)
         except ConnectionLost as error:
             hint = f"perhaps it was posted; with --id {message_id} sending it again is safe"
             raise Problem(Status.UNREACHABLE, f"{error.sentence} {hint}") from None
     _show(desk, target, posted)
+
+
+async def _posted_before(
+    client: Client, secrets: Privacy, target: str, message_id: str, text: str
+) -> Posted:
+    """Where the message stands that had this id: sealed twice, a text is not the same twice, so
+    the server takes it for another. Raises ChatError if it is."""
+    for item in reversed(await client.call(History(target, limit=HISTORY_LIMIT_MAX))):
+        if item.sender == client.user:
+            read = await secrets.opener.read(said(plain_name(target), item))
+            if (read.id, read.message.text) == (message_id, text):
+                return Posted(item.seq, item.time)
+    raise ChatError(Code.CONFLICT, "This id was used for another message; choose a new one.")
 
 
 def _show(desk: Desk, target: str, posted: Posted) -> None:

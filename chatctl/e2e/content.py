@@ -127,8 +127,8 @@ class Content:
         self._people[user] = {**unknown, **msgspec.to_builtins(pin)}
 
     def forget_pin(self, user: str) -> None:
-        """As if `user` had never been seen; KeyError if so."""
-        del self._people[user]
+        """As if `user` had never been seen."""
+        self._people.pop(user, None)
 
     def is_e2e(self, room: str) -> bool:
         """Whether `room` was ever seen to be end-to-end encrypted, whatever the server says now."""
