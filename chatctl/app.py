@@ -109,6 +109,6 @@ def _add(to: typer.Typer, commands: Iterable[Callable[..., Any]], heading: str |
 for _heading, _commands in COMMANDS.items():
     _add(app, _commands, _heading)
 for _name, (_help, _commands) in GROUPS.items():
-    _group = typer.Typer(help=_help, no_args_is_help=True)
+    _group = typer.Typer(help=_help)
     _add(_group, _commands, None)
     app.add_typer(_group, name=_name, rich_help_panel="Account")
