@@ -7,6 +7,7 @@ from typing import Any
 from chatd.protocol import base64url
 from chatd.protocol.commands import Auth, Logout, Passwd, Whoami
 from chatd.protocol.replies import WhoIAm
+from chatd.protocol.sealed import Vault
 
 from .client import Client
 from .credentials import Credentials, credentials, fresh_credentials, server_name
@@ -42,6 +43,11 @@ async def opened(desk: Desk, client: Client, user: str, proof: Credentials) -> M
     made = await fetch_or_make(client, proof.wrapping_key, desk.vault_version(user))
     await publish(client, user, made.content.keys)
     return made
+
+
+async def has_vault(client: Client) -> bool:
+    """Whether the account that is logged in has a vault, open or not. ChatError, ConnectionLost."""
+    return (await client.call(Vault())).version > 0
 
 
 async def change_password(

@@ -16,7 +16,7 @@ from chatd.protocol.commands import (
     Whoami,
 )
 
-from ..account import begin_session, opened
+from ..account import begin_session, has_vault, opened
 from ..credentials import credentials, fresh_credentials
 from ..desk import Desk
 from ..output import clock, fields_of
@@ -27,6 +27,7 @@ from .arguments import OwnName, PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
 Name = Annotated[str, typer.Argument(metavar="USER", help="The name of the account.")]
+_CLOSED = " Your vault is closed, because the password was set anew; open it: chatctl recover"
 _OPEN = " The server knows this password, and can read what you write; end that: chatctl secure"
 
 
@@ -64,9 +65,10 @@ async def login(
     before = desk.profile
     async with desk.visit() as client:
         me, made = await begin_session(desk, client, name, password)
+        hint = "" if made else _CLOSED if await has_vault(client) else _OPEN
     if before.server == desk.profile.server:
         await _end_session(before)
-    human = f"Logged in as {me.user} at {desk.server}." + (_OPEN if made is None else "")
+    human = f"Logged in as {me.user} at {desk.server}.{hint}"
     fields = {**fields_of(me), "server": desk.server, **recovery_fields(made)}
     desk.out.show(human + recovery_lines(made), fields)
 

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from chatd.protocol.commands import Auth, Passwd, Whoami
-from chatd.protocol.sealed import Vault
 
-from ..account import change_password, opened
+from ..account import change_password, has_vault, opened
 from ..client import Client
 from ..credentials import credentials, server_name
 from ..desk import Desk
@@ -113,7 +112,7 @@ async def _demand_plain(desk: Desk, client: Client, password: str) -> None:
     proof = await credentials(desk, client, client.user or "", password)
     if proof.wrapping_key is not None:
         raise usage("This account is secured already; to change its password: chatctl passwd")
-    if (await client.call(Vault())).version > 0:
+    if await has_vault(client):
         raise usage("This account has a vault, which must not be lost; open it: chatctl recover")
 
 

@@ -13,6 +13,7 @@ import trio
 import typer
 
 import chatd
+from chatd.security.passwords import Hasher
 from chatd.storage.backup import CopyError
 from chatd.storage.backup import backup as copy_database
 from chatd.storage.backup import restore as restore_database
@@ -23,6 +24,7 @@ from chatd.storage.sqlite import OpenError
 from . import folder, logs
 from .certificates import write_self_signed
 from .listeners import ListenError
+from .resetting import ResetError, reset_password
 from .run import serve
 from .settings import Settings, SettingsError, load
 from .tls import CertificateError
@@ -40,6 +42,7 @@ _EXITS: dict[type[Exception], int] = {
     CopyError: EXIT_FAILED,
     folder.FolderError: EXIT_FOLDER,
     OpenError: EXIT_FOLDER,
+    ResetError: EXIT_FAILED,
 }
 
 app = typer.Typer(
@@ -53,6 +56,7 @@ Data = Annotated[str | None, typer.Option(metavar="DIR", help="The data folder."
 Config = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Settings as TOML; CHATD_CONFIG names it too.")
 ]
+UserName = Annotated[str, typer.Argument(metavar="USER")]
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE")]
 
 
@@ -179,6 +183,23 @@ def restore(file: BackupFile, data: Data = None, config: Config = None) -> None:
     if kept is not None:
         typer.echo(f"What stood there before is kept as {kept}; delete it when you don't need it.")
     typer.echo("What was changed after the copy was made is undone: passwords and sessions too.")
+
+
+@app.command()
+def passwd(user: UserName, data: Data = None, config: Config = None) -> None:
+    """Set a new password for a user who lost theirs, and print it; no server may run."""
+    settings = _settings(config, data)
+    hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes, settings.argon2_lanes)
+    with folder.locked(settings) as home:
+        password = reset_password(home.database, home.key, user, hasher)
+    typer.echo(password)
+    typer.echo(
+        f"That is {user}'s password now, and all sessions are ended. Who has a vault opens",
+        err=True,
+    )
+    typer.echo(
+        f"it with the recovery key, and sets another password: chatctl recover {user}", err=True
+    )
 
 
 def main() -> None:
