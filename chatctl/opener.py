@@ -97,7 +97,11 @@ class Opener:
         if sender == self._client.user:
             return standing_of(signer, None, content.keys.signing)
         if (pin := content.pin(sender)) is not None:
-            return standing_of(signer, pin)
+            standing = standing_of(signer, pin)
+            if standing is not Standing.CHANGED or not self._may_refresh():
+                return standing
+            await people.vault.refresh()  # perhaps it was trusted at another device meanwhile
+            return standing_of(signer, people.vault.content.pin(sender))
         standing = await self._first_standing(people, sender, signer)
         return Standing.UNSEEN if standing is Standing.PINNED else standing
 

@@ -12,7 +12,16 @@ from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.replies import IdentityHeld
 
 from .client import Client
-from .e2e import Content, Identity, Pin, demand_unchanged, first_pin, read_identity
+from .e2e import (
+    Content,
+    Identity,
+    KeyChanged,
+    Pin,
+    TooLong,
+    demand_unchanged,
+    first_pin,
+    read_identity,
+)
 from .errors import NotVerified, ungrouped
 from .own_vault import OwnVault
 
@@ -47,12 +56,19 @@ class People:
         KeyChanged and NotVerified, if one is not the pinned one, or hidden."""
         pins = {user: self.vault.content.pin(user) for user in users}
         found = await self.identities(users)
-        for user in users:
-            _demand_pinned(user, self.vault.content.pin(user), found.get(user))
+        try:
+            self._demand_pinned(users, found)
+        except (KeyChanged, NotVerified):
+            await self.vault.refresh()  # perhaps one was trusted at another device meanwhile
+            self._demand_pinned(users, found)
         for user in (user for user, pin in pins.items() if pin is None):
             if user in found:
                 self._tell(f"{user}'s key is new to you; compare it with: chatctl verify {user}")
         return list(found.values())
+
+    def _demand_pinned(self, users: Collection[str], found: dict[str, Identity]) -> None:
+        for user in users:
+            _demand_pinned(user, self.vault.content.pin(user), found.get(user))
 
     async def shown(self, user: str, thumbprint: str) -> None:
         """The server says that `user` has this key now. As `identities`."""
@@ -99,7 +115,11 @@ class People:
         content = self.vault.content
         if not all(_is_noted(content.pin(user), one) for user, one in thumbprints.items()):
             now = datetime.now(UTC)
-            await self.vault.change(lambda content: _note(content, thumbprints, now))
+            try:
+                await self.vault.change(lambda content: _note(content, thumbprints, now))
+            except TooLong as full:
+                names = ", ".join(thumbprints)
+                self._tell(f"The key of {names} is not remembered: {full.sentence}")
 
 
 def _verified(found: dict[str, IdentityHeld | None]) -> dict[str, Identity | None]:

@@ -42,7 +42,8 @@ class Sealer:
         encrypted, members = await self._room(target)
         if encrypted:
             return await self._to_room(target, members, text, message_id, plain=plain)
-        self._demand_open(target, plain=plain)
+        if not plain:
+            await self._demand_open(target)
         return text
 
     def forget(self, room: str) -> None:
@@ -109,14 +110,16 @@ class Sealer:
         self._rooms[room] = (now, encrypted, others)
         return encrypted, others
 
-    def _demand_open(self, room: str, *, plain: bool) -> None:
+    async def _demand_open(self, room: str) -> None:
         """A room that is not encrypted must never have been, or a person says that it may be."""
-        if plain or self._people is None or not self._people.vault.content.is_e2e(room):
+        if self._people is None or not self._people.vault.content.is_e2e(room):
             return
-        raise NotVerified(
-            f"{room} was encrypted, and the server says that it is not any more; nothing was sent."
-            f" If its owner says so too: chatctl trust '{room}'"
-        )
+        await self._people.vault.refresh()  # perhaps a person said so at another device
+        if self._people.vault.content.is_e2e(room):
+            raise NotVerified(
+                f"{room} was encrypted, and the server says that it is not any more; nothing was"
+                f" sent. If its owner says so too: chatctl trust '{room}'"
+            )
 
     def _tell_left_out(self, room: str, users: set[str]) -> None:
         """Once for each."""
