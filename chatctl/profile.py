@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 from platformdirs import user_config_path
 
+from chatd.protocol import base64url
+
 from .e2e import WrappingKey
-from .e2e.strict import from_base64url
 from .problems import Problem, Status, usage
 from .trust import Trust
 
@@ -53,10 +54,13 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     @property
     def wrapping_key(self) -> WrappingKey | None:
-        """What opens the vault. Raises E2eError, ValueError for what is no key."""
+        """What opens the vault. Raises Problem for what is no key."""
         if self.vault_key is None:
             return None
-        return WrappingKey("password", from_base64url(self.vault_key, "The profile's vault key"))
+        try:
+            return WrappingKey("password", base64url.decode(self.vault_key))
+        except ValueError:
+            raise usage("The profile's vault key is broken; log in again") from None
 
     def logged_out(self) -> Profile:
         """The same without a session, and without what a session may read."""

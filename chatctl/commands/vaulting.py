@@ -78,6 +78,8 @@ async def export(desk: Desk) -> None:
 
 
 async def _keep(desk: Desk, name: str, text: str) -> None:
+    if not name:
+        raise usage("A name is needed to find it again")
     if len(text.encode()) > VALUE_BYTES_MAX:
         raise usage(f"A value has at most {VALUE_BYTES_MAX} bytes")
     async with desk.login() as client:

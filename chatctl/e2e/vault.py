@@ -46,7 +46,8 @@ def open_vault(blob: str, version: int, key: WrappingKey, newest_seen: int = 0) 
     if version < newest_seen:
         raise OldVault(
             f"The server gave version {version} of the vault, but {newest_seen} was there before;"
-            " it went back to an old backup, or wants you to use old keys. Nothing was done"
+            " nothing was done. It wants you to use old keys, or it went back to a backup: ask who"
+            " runs it, and if so log in with a new --profile"
         )
     if version == 0 and not blob:
         return None
