@@ -12,8 +12,9 @@ from chatd.protocol.sealed import Vault
 from .client import Client
 from .credentials import Credentials, credentials, fresh_credentials, server_name
 from .desk import Desk
-from .e2e import seal_vault
-from .own_vault import Made, fetch_or_make, publish
+from .e2e import RecoveryKey, seal_vault
+from .own_vault import Made, fetch, fetch_or_make, publish
+from .problems import Problem, Status
 from .profile import Profile
 
 
@@ -52,11 +53,11 @@ async def has_vault(client: Client) -> bool:
 
 async def change_password(
     desk: Desk, client: Client, old_secret: str, password: str, made: Made
-) -> None:
+) -> dict[str, Any]:
     """A new password, and the vault wrapped for it, in one request; all other sessions end.
 
-    The profile, which is logged in, follows. Raises ChatError (CONFLICT where another device stored
-    a vault meanwhile), ConnectionLost, E2eError.
+    What the profile is to keep of it. Raises ChatError (CONFLICT where another device stored a
+    vault meanwhile), ConnectionLost, E2eError, NotVerified.
     """
     assert client.user is not None
     fresh = await fresh_credentials(desk, client, client.user, password)
@@ -68,14 +69,38 @@ async def change_password(
     )
     await client.call(request)
     content.version += 1
-    desk.amend(**_secrets(desk, client, fresh, made))
+    return _secrets(desk, client, fresh, made)
+
+
+async def recover_session(
+    desk: Desk, client: Client, user: str, password: str, key: RecoveryKey, new: str
+) -> str:
+    """Log in with the password that the server takes now, open the vault with the recovery key, and
+    wrap it for a new password; the user's name. The profile follows. Raises as `begin_session`."""
+    proof = await credentials(desk, client, user, password, temporary=True)
+    token = (await client.call(Auth(user, proof.secret))).token
+    try:
+        me = (await client.call(Whoami())).user
+        content = await fetch(client, key.wrapping_key, desk.vault_version(me))
+        if content is None:
+            raise Problem(Status.NOT_OPENED, f"{me} has no vault; log in to make one")
+        kept = await change_password(desk, client, proof.secret, new, Made(content))
+        desk.keep(Profile(desk.server, me, token, desk.trust.ca, desk.trust.pin, **kept))
+    except BaseException:
+        await client.call(Logout())
+        raise
+    return me
 
 
 def _profile(
     desk: Desk, client: Client, user: str, token: str, proof: Credentials, made: Made | None
 ) -> Profile:
     trust = desk.trust
-    secrets = {} if made is None else _secrets(desk, client, proof, made)
+    if made is None:
+        # The server's name is known as before: others may use this profile again.
+        known = None if desk.elsewhere else desk.profile.server_name
+        return Profile(desk.server, user, token, trust.ca, trust.pin, known)
+    secrets = _secrets(desk, client, proof, made)
     return Profile(desk.server, user, token, trust.ca, trust.pin, **secrets)
 
 

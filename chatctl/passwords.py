@@ -62,8 +62,8 @@ def _opened(file: Path | None) -> AbstractContextManager[BinaryIO]:
 
 def _asked(what: str, twice: bool) -> str:
     _demand_terminal()
-    secret = getpass.getpass(f"{what.capitalize()}: ")
-    if twice and getpass.getpass("Once more: ") != secret:
+    secret = getpass.getpass(f"{what[0].upper()}{what[1:]}: ")
+    if twice and secret and getpass.getpass("Once more: ") != secret:
         raise usage("The two differ; nothing was done")
     return secret
 

@@ -46,9 +46,10 @@ async def register(
         await client.call(Auth(user, fresh.secret))
         me = await client.call(Whoami())
         made = await opened(desk, client, me.user, fresh)
+        # Shown before anything else can fail, because it cannot be shown again.
+        human = f"Registered {user}. Log in with: chatctl {desk.way}login {user}"
+        desk.out.show(human + recovery_lines(made), {"user": user, **recovery_fields(made)})
         await client.call(Logout())
-    human = f"Registered {user}. Log in with: chatctl {desk.way}login {user}"
-    desk.out.show(human + recovery_lines(made), {"user": user, **recovery_fields(made)})
 
 
 async def login(
@@ -66,11 +67,11 @@ async def login(
     async with desk.visit() as client:
         me, made = await begin_session(desk, client, name, password)
         hint = "" if made else _CLOSED if await has_vault(client) else _OPEN
-    if before.server == desk.profile.server:
-        await _end_session(before)
     human = f"Logged in as {me.user} at {desk.server}.{hint}"
     fields = {**fields_of(me), "server": desk.server, **recovery_fields(made)}
     desk.out.show(human + recovery_lines(made), fields)
+    if before.server == desk.profile.server:
+        await _end_session(before)
 
 
 async def logout(desk: Desk) -> None:

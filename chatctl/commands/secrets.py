@@ -6,20 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from chatd.protocol.commands import Auth, Passwd, Whoami
+from chatd.protocol.commands import Passwd
 
-from ..account import change_password, has_vault, opened
+from ..account import change_password, has_vault, opened, recover_session
 from ..client import Client
-from ..credentials import credentials, server_name
+from ..credentials import credentials
 from ..desk import Desk
 from ..e2e import RecoveryKey
-from ..own_vault import Made, fetch, fresh, publish
+from ..own_vault import Made, fresh, publish
 from ..passwords import Passwords
-from ..problems import Problem, Status, complain, usage
-from ..profile import Profile
+from ..problems import complain, usage
 from .arguments import OwnName, PasswordFile, PasswordStdin
 
 _CHANGED = "Password changed; your other sessions have ended."
+_SECURED = "Secured: from now on the server cannot see your password, nor read what you encrypt."
 
 NewRecoveryKey = Annotated[
     bool,
@@ -48,7 +48,7 @@ async def passwd(
             await client.call(Passwd(old, new))
         else:
             made = _renewed(made) if new_recovery_key else made
-            await change_password(desk, client, proof.secret, new, made)
+            desk.amend(**await change_password(desk, client, proof.secret, new, made))
     desk.out.show(_CHANGED + recovery_lines(made), recovery_fields(made))
 
 
@@ -67,12 +67,12 @@ async def secure(
     async with desk.login() as client:
         await _demand_plain(desk, client, old)
         made = fresh()
-        await change_password(desk, client, old, new, made)
+        desk.amend(**await change_password(desk, client, old, new, made))
+        # Shown before anything else can fail, because it cannot be shown again.
+        desk.out.show(_SECURED + recovery_lines(made), recovery_fields(made))
         await publish(client, client.user or "", made.content.keys)
     if new == old:
         complain("The server has seen this password before; a new one is safer: chatctl passwd")
-    human = "Secured: from now on the server cannot see your password, nor read what you encrypt."
-    desk.out.show(human + recovery_lines(made), recovery_fields(made))
 
 
 async def recover(
@@ -94,15 +94,7 @@ async def recover(
     key = RecoveryKey.read(passwords.take("recovery key"))
     new = passwords.take("new password", twice=True)
     async with desk.visit() as client:
-        proof = await credentials(desk, client, name, current, temporary=True)
-        token = (await client.call(Auth(name, proof.secret))).token
-        me = (await client.call(Whoami())).user
-        content = await fetch(client, key.wrapping_key, desk.vault_version(me))
-        if content is None:
-            raise Problem(Status.NOT_OPENED, f"{me} has no vault; log in to make one")
-        trust, called = desk.trust, server_name(desk, client)
-        desk.keep(Profile(desk.server, me, token, trust.ca, trust.pin, called))
-        await change_password(desk, client, proof.secret, new, Made(content))
+        me = await recover_session(desk, client, name, current, key, new)
     human = f"Recovered: keys, pins and history are back, and you are logged in as {me}."
     desk.out.show(human, {"user": me})
 

@@ -20,13 +20,13 @@ from chatd.protocol.replies import Posted
 
 from ..client import Client
 from ..desk import Desk
-from ..e2e import TooLong, fresh_id
-from ..errors import ConnectionLost
+from ..e2e import E2eError, TooLong, fresh_id
+from ..errors import ConnectionLost, NotVerified
 from ..harmless import sendable
 from ..output import fields_of
 from ..paging import said
 from ..privacy import Privacy, privacy
-from ..problems import Problem, Status, refused, usage
+from ..problems import Problem, Status, problem_of, usage
 from ..sealer import Sealer
 from ..session import plain_name
 from .arguments import Conversation
@@ -122,7 +122,11 @@ async def _send_lines(desk: Desk, target: str, plain: bool) -> None:
         sealer = (await privacy(desk, client)).sealer
         sender = _Sender(desk, client, target)
         async for number, text in _numbered_texts():
-            for message_id, sealed in await _pieces(sealer, target, text, plain):
+            try:
+                pieces = await _pieces(sealer, target, text, plain)
+            except (ChatError, E2eError, NotVerified, Problem) as error:
+                raise _not_sent(number, error) from None
+            for message_id, sealed in pieces:
                 await sender.window.acquire()
                 # Once it has started, a message has its place among the others.
                 await nursery.start(sender.post, number, message_id, sealed)
@@ -139,6 +143,13 @@ async def _pieces(sealer: Sealer, target: str, text: str, plain: bool) -> list[t
     half = len(text) // 2
     first = await _pieces(sealer, target, text[:half], plain)
     return first + await _pieces(sealer, target, text[half:], plain)
+
+
+def _not_sent(number: int, error: Exception) -> Problem:
+    """What refused a line, with its number."""
+    problem = problem_of(error)
+    problem.sentence = f"line {number} is not sent: {problem.sentence}"
+    return problem
 
 
 class _Sender:
@@ -158,9 +169,7 @@ class _Sender:
         try:
             posted = await self._client.send_once(self._target, text, message_id)
         except ChatError as error:
-            problem = refused(error)
-            problem.sentence = f"line {number} is not sent: {problem.sentence}"
-            raise problem from None
+            raise _not_sent(number, error) from None
         self.window.release()
         _show(self._desk, self._target, posted)
 

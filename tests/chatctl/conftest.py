@@ -10,6 +10,7 @@ import pytest
 from tests.serving import Server, running
 
 from .shell import Shell
+from .wire import Wire, wire
 
 
 @pytest.fixture(scope="package")
@@ -17,6 +18,20 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that no test may stop."""
     with running(tmp_path_factory.mktemp("shared")) as server:
         yield server
+
+
+@pytest.fixture(scope="package")
+def tapped_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Another, on which names are free that are taken on the first."""
+    with running(tmp_path_factory.mktemp("tapped")) as server:
+        yield server
+
+
+@pytest.fixture
+def tapped(tapped_server: Server) -> Iterator[Wire]:
+    """A wire to that other server."""
+    with wire(tapped_server) as made:
+        yield made
 
 
 @pytest.fixture

@@ -99,6 +99,24 @@ def member(server: Server, folder: Path, user: str, *rooms: str) -> Shell:
     return Shell(folder, server.address, profile)
 
 
+def registered(shell: Shell, user: str) -> str:
+    """A new account with keys; its recovery key."""
+    words = ("register", user, "--password-stdin", "--json")
+    key: str = shell.done(*words, stdin=SECRET).objects[0]["recovery_key"]
+    return key
+
+
+def logs_in(shell: Shell, user: str, password: str = SECRET) -> Ended:
+    """Log in with a password."""
+    return shell.done("login", user, "--password-stdin", stdin=password)
+
+
+def by_netcat(server: Server, user: str) -> None:
+    """A new account without keys, whose password the server knows."""
+    with server.connect() as peer:
+        assert peer.ask(f"REGISTER|{user}|{SECRET}") == "REGISTER|SUCCESS"
+
+
 def posts(server: Server, user: str, target: str, *texts: str) -> None:
     """Messages from an account that there is."""
     with server.login(user) as peer:

@@ -63,6 +63,12 @@ def test_messages_as_they_come(shared_server: Server, shell: Shell) -> None:
             "time": "",
             "sender": "max",
             "text": "first",
+            "findings": [
+                {
+                    "kind": "not-encrypted",
+                    "sentence": "Not encrypted: the server can read and write this",
+                }
+            ],
         }
         posts(shared_server, "max", "#ear", *map(str, range(50)))
         assert found.texts(50) == [str(number) for number in range(50)]
@@ -81,7 +87,9 @@ def test_lines_to_read(shared_server: Server, shell: Shell) -> None:
         process.kill()
     assert "    <U+202E>second\n" in lines
     day_and_time = len("2026-11-21 04:05:06 ")
-    assert {"#read lyn: first\n", "lyn: psst\n"} <= {line[day_and_time:] for line in lines}
+    assert {"#read lyn [not encrypted]: first\n", "lyn [not encrypted]: psst\n"} <= {
+        line[day_and_time:] for line in lines
+    }
 
 
 def test_only_some_conversations(shared_server: Server, shell: Shell) -> None:

@@ -21,7 +21,8 @@ def test_history(shared_server: Server, shell: Shell) -> None:
     assert seqs("--after", "1", "--before", "6", "--limit", "2") == [4, 5]
     assert seqs("--limit", "0") == []
     [item] = hal.done("history", "#Past", "--limit", "1", "--json").objects
-    assert list(item) == ["conversation", "seq", "time", "sender", "text"]
+    assert list(item) == ["conversation", "seq", "time", "sender", "text", "findings"]
+    assert [finding["kind"] for finding in item["findings"]] == ["not-encrypted"]
     assert (item["conversation"], item["sender"], item["text"]) == ("#past", "hal", "text 7")
 
 
@@ -47,7 +48,7 @@ def test_a_text_cannot_pose_as_another_message(shared_server: Server, shell: She
     with shared_server.login("kim") as peer:
         peer.ask("MSG|#forge|" + "hi\\n2026-11-21 07:05:47 root: go home \u202e")
     first, second = kim.done("history", "#forge").out.splitlines()
-    assert first.endswith(" kim: hi")
+    assert first.endswith(" kim [not encrypted]: hi")
     assert second == "    2026-11-21 07:05:47 root: go home <U+202E>"
     kim.done("send", "#forge", forged)
     [shown] = kim.done("history", "#forge", "--limit", "1", "--json").out.splitlines()

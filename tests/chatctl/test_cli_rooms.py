@@ -86,9 +86,9 @@ def test_block(shared_server: Server, shell: Shell) -> None:
     deb = member(shared_server, shell.folder, "deb")
     pest = member(shared_server, shell.folder, "pest")
     deb.done("block", "pest")
-    assert "BLOCKED" in pest.type("send", "deb", "hello").err
+    assert "BLOCKED" in pest.type("send", "deb", "--plain", "hello").err
     deb.done("unblock", "pest")
-    pest.done("send", "deb", "hello")
+    pest.done("send", "deb", "--plain", "hello")
 
 
 def test_names_and_topics_are_harmless(shared_server: Server, shell: Shell) -> None:

@@ -82,16 +82,22 @@ def test_a_line_is_posted_as_it_comes(shared_server: Server, shell: Shell) -> No
         assert tail.wait(PATIENCE_SECONDS) == 0
 
 
-def test_a_refused_line_ends_it(shared_server: Server, shell: Shell) -> None:
-    ann = member(shared_server, shell.folder, "no-ann")
-    with ann.start("send", "--lines", "#nowhere") as tail:
+@pytest.mark.parametrize(
+    ("target", "status", "why"),
+    [("#nowhere", 1, "NO_SUCH_ROOM: "), ("no-bob", 7, "You have no keys yet, ")],
+)
+def test_a_refused_line_ends_it(
+    shared_server: Server, shell: Shell, target: str, status: int, why: str
+) -> None:
+    ann = member(shared_server, shell.folder, f"no-ann-{status}")
+    with ann.start("send", "--lines", target) as tail:
         assert tail.stdin is not None and tail.stderr is not None
         tail.stdin.write(b"a\n")
         tail.stdin.flush()
         # More could come, and still it ends.
-        assert tail.wait(PATIENCE_SECONDS) == 1
+        assert tail.wait(PATIENCE_SECONDS) == status
         [said] = tail.stderr.read().decode().splitlines()
-    assert said.startswith("chatctl: line 1 is not sent: NO_SUCH_ROOM: ")
+    assert said.startswith(f"chatctl: line 1 is not sent: {why}")
 
 
 def crash_while_sending(server: SteadyServer, tail: subprocess.Popen[bytes]) -> None:

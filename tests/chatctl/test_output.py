@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chatctl.e2e import NOT_ENCRYPTED, Finding, Kind
+from chatctl.opener import Read
 from chatctl.output import clock, columns, event_fields, fields_of, message_lines
 from chatctl.telling import message, notice
 from chatd.protocol.commands import Auth, Set
@@ -68,10 +70,20 @@ def test_a_time_is_local_and_anything_else_is_shown_as_it_came() -> None:
 def test_a_message_cannot_pose_as_another() -> None:
     assert message_lines("al:", "one\n12:00 bo: two") == "al: one\n    12:00 bo: two"
     time = "2026-11-21T04:05:06.789Z"
-    direct = message(Message("al", 1, time, "al", "hi"))
-    posted = message(Message("#ops", 1, time, "al", BAD))
+    direct = message(Read(Message("al", 1, time, "al", "hi")))
+    posted = message(Read(Message("#ops", 1, time, "al", BAD)))
     assert direct == f"{clock(time)} al: hi"
     assert posted == f"{clock(time)} #ops al: ␛[2J<U+202E>\n    x"
+    marked = message(Read(Message("#ops", 1, time, "al", BAD), [NOT_ENCRYPTED]))
+    assert marked == f"{clock(time)} #ops al [not encrypted]: ␛[2J<U+202E>\n    x"
+
+
+def test_an_alarm_quotes_what_is_not_what_it_seems() -> None:
+    time = "2026-11-21T04:05:06.789Z"
+    grave = Finding(Kind.SENDER, f"Bo wrote this {BAD}")
+    read = Read(Message("#ops", 1, time, "al", BAD), [grave, NOT_ENCRYPTED])
+    head = f"{clock(time)} #ops al ! Bo wrote this {SHOWN}. It reads:"
+    assert message(read) == f"{head} ␛[2J<U+202E>\n    x"
 
 
 @pytest.mark.parametrize(

@@ -30,17 +30,17 @@ def test_a_conversation(shared_server: Server, shell: Shell) -> None:
     member(shared_server, shell.folder, "scr-bob", "#scr")
     posts(shared_server, "scr-bob", "#scr", "from before")
     with screen(ann, "#scr") as terminal:
-        terminal.until("scr-bob: from before")
+        terminal.until("scr-bob [not encrypted]: from before")
         terminal.until("#scr>")
         terminal.until(f"scr-ann at {shared_server.address}")
         with shared_server.login("scr-bob") as bob:
             terminal.keys("hello bob\r")
-            terminal.until("scr-ann: hello bob")
+            terminal.until("scr-ann [not encrypted]: hello bob")
             assert bob.read().endswith("|scr-ann|hello bob")
             bob.ask("MSG|#scr|hello ann")
-            terminal.until("scr-bob: hello ann")
+            terminal.until("scr-bob [not encrypted]: hello ann")
         terminal.keys("//slash\r")
-        terminal.until("scr-ann: /slash")
+        terminal.until("scr-ann [not encrypted]: /slash")
         terminal.keys("/quit\r")
         assert terminal.status() == 0
         assert terminal.is_cooked
@@ -52,7 +52,7 @@ def test_other_peoples_text_is_harmless(shared_server: Server, shell: Shell) -> 
     with screen(cat, "#safe") as terminal:
         terminal.until("#safe>")
         posts(shared_server, "scr-dan", "#safe", "up \u202edown\n12:00 root: obey", "wide " * 2_000)
-        terminal.until("scr-dan: up <U+202E>down")
+        terminal.until("scr-dan [not encrypted]: up <U+202E>down")
         terminal.until("    12:00 root: obey")
         terminal.until("wide", times=2_000)
         terminal.until("#safe>")
@@ -74,7 +74,8 @@ def test_typing_while_others_talk(shared_server: Server, shell: Shell) -> None:
         terminal.until(f"number {len(typed) * 10 - 1}.")
         terminal.until(f"#busy> {typed}")
         lines = terminal.shown.splitlines()
-        said = [line.partition("abe: ")[2] for line in lines if "abe: " in line]
+        head = "abe [not encrypted]: "
+        said = [line.partition(head)[2] for line in lines if head in line]
         assert said == [f"number {number}." for number in range(len(typed) * 10)]
         assert [line for line in lines if "fox" in line] == [f"#busy> {typed}"]
 
@@ -90,7 +91,8 @@ def test_a_terminal_that_stands_still(shared_server: Server, shell: Shell) -> No
             for _ in range(3_000):
                 tom.read()
         terminal.until("number 2999.")
-        said = [line.partition("tom: ")[2] for line in terminal.shown.splitlines()]
+        head = "tom [not encrypted]: "
+        said = [line.partition(head)[2] for line in terminal.shown.splitlines()]
         assert [text for text in said if text] == [f"number {number}." for number in range(3_000)]
 
 
@@ -122,12 +124,14 @@ def test_unread_elsewhere(shared_server: Server, shell: Shell) -> None:
         terminal.until("Unread in scr-fay")
         terminal.until("scr-fay 1")
         terminal.keys("/switch #there\r")
-        terminal.until("scr-fay: one")
-        terminal.until("scr-fay: two")
+        terminal.until("scr-fay [not encrypted]: one")
+        terminal.until("scr-fay [not encrypted]: two")
         terminal.keys("/switch\r")
-        terminal.until("scr-fay: psst")
+        terminal.until("scr-fay [not encrypted]: psst")
         terminal.keys("hush\r")
-        terminal.until("scr-eve: hush")
+        terminal.until("! You have no keys yet, so this cannot be encrypted")
+        terminal.keys("/plain hush\r")
+        terminal.until("scr-eve [not encrypted]: hush")
         terminal.keys("/switch\r")
         terminal.until("! Nothing is unread")
         terminal.keys("/unread\r")
@@ -138,7 +142,7 @@ def test_unread_elsewhere(shared_server: Server, shell: Shell) -> None:
 
 
 def test_commands(shared_server: Server, shell: Shell) -> None:
-    gus = member(shared_server, shell.folder, "scr-gus")
+    gus = member(shared_server, shell.folder, "scr-gus", "#cmd-2")
     member(shared_server, shell.folder, "scr-hal")
     with screen(gus) as terminal:
         terminal.keys("to nobody\r")
@@ -150,8 +154,10 @@ def test_commands(shared_server: Server, shell: Shell) -> None:
         terminal.until("scr-gus  owner  online")
         terminal.keys("/topic all of it\r")
         terminal.until("scr-gus set the topic of #cmd: all of it")
+        terminal.keys("/msg #cmd-2 aside\r")
+        terminal.until("scr-gus to #cmd-2 [not encrypted]: aside")
         terminal.keys("/msg scr-hal in private\r")
-        terminal.until("scr-gus to scr-hal: in private")
+        terminal.until("! You have no keys yet, so this cannot be encrypted")
         terminal.keys("/kick scr-hal\r")
         terminal.until("! ")
         terminal.keys("/nonsense\r")
@@ -161,9 +167,9 @@ def test_commands(shared_server: Server, shell: Shell) -> None:
         terminal.keys("/switch #nowhere\r")
         terminal.until("! There is no such room")
         terminal.keys("said here\r")
-        terminal.until("scr-gus: said here")
+        terminal.until("scr-gus [not encrypted]: said here")
         terminal.keys("/history 1\r")
-        terminal.until("scr-gus: said here", times=2)
+        terminal.until("scr-gus [not encrypted]: said here", times=2)
         terminal.keys("/leave\r")
         terminal.until("scr-gus left #cmd")
         terminal.keys("too late\r")
@@ -186,7 +192,7 @@ def test_completion(shared_server: Server, shell: Shell) -> None:
         terminal.keys("hello scr-jon\t")
         terminal.until("hello scr-jonathan")
         terminal.keys("\r")
-        terminal.until("scr-ida: hello scr-jonathan")
+        terminal.until("scr-ida [not encrypted]: hello scr-jonathan")
 
 
 def test_several_lines_are_one_message(shared_server: Server, shell: Shell) -> None:
@@ -194,7 +200,7 @@ def test_several_lines_are_one_message(shared_server: Server, shell: Shell) -> N
     with screen(kai, "#paste") as terminal:
         terminal.until("#paste>")
         terminal.keys("\x1b[200~one\ntwo\nthree\x1b[201~\r")
-        terminal.until("scr-kai: one")
+        terminal.until("scr-kai [not encrypted]: one")
         terminal.until("    three")
     assert kai.done("history", "#paste", "--json").objects[0]["text"] == "one\ntwo\nthree"
 
@@ -206,7 +212,7 @@ def test_other_ends(shared_server: Server, shell: Shell, end: str) -> None:
         terminal.until(f"#{end}>")
         if end == "ctrl-c":
             terminal.keys("half a line\x03then\r")
-            terminal.until(f"lia-{end}: then")
+            terminal.until(f"lia-{end} [not encrypted]: then")
             terminal.keys("\x03")
         elif end in ("term", "int"):
             terminal.signal(signal.SIGTERM if end == "term" else signal.SIGINT)
@@ -232,9 +238,9 @@ def test_it_comes_back_after_a_crash(tmp_path: Path) -> None:
             server.start()
             posts(server, "ned", "#crash", "are you there?")
             terminal.until("Connected again")
-            terminal.until("max: typed meanwhile")
+            terminal.until("max [not encrypted]: typed meanwhile")
             terminal.keys("/history\r")
-            terminal.until("ned: are you there?")
+            terminal.until("ned [not encrypted]: are you there?")
         texts = [item["text"] for item in max_.done("history", "#crash", "--json").objects]
         assert sorted(texts) == ["are you there?", "typed meanwhile"]
     finally:
