@@ -59,19 +59,22 @@ def _known(held: dict[str, Any]) -> str:
 
 
 async def rotate(desk: Desk) -> None:
-    """Take new keys; the old ones stay in the vault, so that history stays readable."""
+    """Take new keys; the old ones stay in the vault, so that history stays readable.
+
+    For when somebody may have had yours. Others must compare or trust the new ones to write to you.
+    """
     async with desk.login() as client:
         people = await people_of(desk, client)
         now = datetime.now(UTC)
         await people.vault.change(lambda content: content.rotate(now))
         keys = people.vault.content.keys
         await publish(client, client.user or "", keys)
-    sentence = "New keys. Who talks with you is told, and compares or trusts them before writing."
+    sentence = "New keys. Before others write to you again, they compare or trust them."
     desk.out.show(f"{sentence}\n{keys.sig.kid}", {"thumbprint": keys.sig.kid})
 
 
 async def export(desk: Desk) -> None:
-    """Print your keys with their private halves, as a JWK Set for stock tools. Guard it well."""
+    """Print your keys, private halves and all, as a JWK Set for stock tools. Guard it well."""
     async with desk.login() as client:
         jwks = (await people_of(desk, client)).vault.content.keys.exported()
     desk.out.show(jwks, {"jwks": jwks})
@@ -80,7 +83,8 @@ async def export(desk: Desk) -> None:
 async def verify(desk: Desk, user: Person, yes: Yes = False) -> None:
     """Compare keys with somebody: both see the same number, or somebody sits between.
 
-    Compare by another way than this server: read it out, or scan the QR code. A no changes nothing.
+    Compare by another way than this server: read it out, or scan the QR code. If you answer no,
+    nothing changes.
     """
     user = plain_name(user)
     async with desk.login() as client:
@@ -100,7 +104,7 @@ async def verify(desk: Desk, user: Person, yes: Yes = False) -> None:
 
 
 async def trust(desk: Desk, name: Conversation) -> None:
-    """Take somebody's changed key as theirs; or that a '#room' is not encrypted any more."""
+    """Take a changed key as it is, not compared; or that a '#room' is not encrypted any more."""
     name = plain_name(name)
     async with desk.login() as client:
         people = await people_of(desk, client, _unsaid)
@@ -159,9 +163,7 @@ def _shown(user: str, number: str, payload: str) -> str:
     picture = io.StringIO()
     segno.make(payload, error="l").terminal(out=picture, compact=True)
     asked = f"Compare this with {user} by another way than this server; both must see the same:"
-    return "\n".join(
-        [harmless(asked), "", *(f"    {line}" for line in lines), "", picture.getvalue()]
-    )
+    return "\n".join([harmless(asked), "", *lines, "", picture.getvalue()])
 
 
 def _agrees(user: str) -> bool:

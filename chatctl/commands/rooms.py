@@ -123,7 +123,9 @@ async def set_(
     room: Room,
     settings: Annotated[
         list[str],
-        typer.Argument(metavar="NAME=VALUE...", help="private=yes|no, history=yes|no, level=0…9."),
+        typer.Argument(
+            metavar="NAME=VALUE...", help="private=yes|no, history=yes|no, level=0…9, e2e=yes|no."
+        ),
     ],
 ) -> None:
     """Change a room's settings, all or none of those named."""

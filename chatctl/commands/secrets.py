@@ -55,9 +55,10 @@ async def passwd(
 async def secure(
     desk: Desk, password_stdin: PasswordStdin = False, password_file: PasswordFile = None
 ) -> None:
-    """Keep the password from the server, and make keys and a vault; all other sessions end.
+    """Give an account made without chatctl keys and a vault; the server sees its password no more.
 
-    Takes the password and a new one, because the server has seen the old; without, the old stays.
+    Takes the password, then a new one, because the server has seen the old; an empty one keeps it.
+    All other sessions end.
     """
     desk.token()
     desk.demand_private()

@@ -51,7 +51,10 @@ Id = Annotated[
 
 
 Plain = Annotated[
-    bool, typer.Option("--plain", help="Let the server read it, to who has no keys for example.")
+    bool,
+    typer.Option(
+        "--plain", help="Send it so that the server can read it, say to one without keys."
+    ),
 ]
 
 

@@ -90,8 +90,9 @@ class OwnKeys:
         return published(user, self.sig, self.enc)
 
     def exported(self) -> str:
-        """A JWK Set with the private halves, newest first, for stock tools; guard it well."""
-        keys = [*self._sig, *self._enc]
+        """A JWK Set with the private halves, for stock tools: the current pair as it is published,
+        then the older ones, newest first. Guard it well."""
+        keys = [self.sig, self.enc, *self._sig[1:], *self._enc[1:]]
         jwks = [{**key.private(), "use": key.use, "kid": key.kid} for key in keys]
         return encoded({"keys": jwks})
 

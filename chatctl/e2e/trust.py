@@ -89,7 +89,7 @@ def demand_unchanged(user: str, pin: Pin | None, thumbprint: str) -> None:
         return
     since = "" if pin.changed is None or pin.offered != thumbprint else f" on {pin.changed}"
     raise KeyChanged(
-        f"{user}'s key changed{since}; nothing was sent. A new device or rotation does that, and so"
-        f" does somebody who listens in: ask {user}, compare with: chatctl verify {user}, then"
-        f" say: chatctl trust {user}"
+        f"{user}'s key changed{since}; nothing was sent. Who rotates keys does that, and so does"
+        f" somebody who listens in: ask {user}, and compare: chatctl verify {user}; or take it as"
+        f" it is: chatctl trust {user}"
     )

@@ -246,8 +246,10 @@ def test_rotation_keeps_the_old_keys() -> None:
 
 
 def test_an_export_holds_every_private_key() -> None:
-    exported = json.loads(ALICE.rotated(NOW).exported())["keys"]
-    assert [key["use"] for key in exported] == ["sig", "sig", "enc", "enc"]
+    rotated = ALICE.rotated(NOW)
+    exported = json.loads(rotated.exported())["keys"]
+    assert [key["use"] for key in exported] == ["sig", "enc", "sig", "enc"]
+    assert [key["kid"] for key in exported[:2]] == [rotated.sig.kid, rotated.enc.kid]
     assert all(read_private(json.dumps(key), key["use"]).kid == key["kid"] for key in exported)
 
 

@@ -1,0 +1,131 @@
+"""What people type at the shell in the manual, typed: with the real chatctl, netcat and jose.
+
+Where one of these is missing the test is skipped; in CI, whose set-up installs all, it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from chatctl.e2e import Master, accepted_kdf
+from tests.serving import SECRET, Server, running
+from tests.sources import ROOT
+
+from .console import Console, Step, agrees, steps
+from .shell import Shell
+
+PROTOCOL = (ROOT / "protocol.md").read_text()
+README = (ROOT / "README.md").read_text()
+NETCAT = "nc.openbsd"
+
+
+class Town:
+    """Where the manual's people live, each with a folder and a shell of their own."""
+
+    def __init__(self, folder: Path, server: Server, stack: ExitStack) -> None:
+        self._folder = folder
+        self._server = server
+        self._stack = stack
+        self._consoles: dict[str, Console] = {}
+        self._bin = folder / "bin"
+        self._bin.mkdir()
+        (self._bin / "nc").symlink_to(tool(NETCAT))
+        (self._bin / "chatctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m chatctl "$@"\n')
+        (self._bin / "chatctl").chmod(0o755)
+
+    def shell(self, user: str) -> Shell:
+        """Where chatctl keeps what is `user`'s."""
+        folder = self._folder / user
+        folder.mkdir(exist_ok=True)
+        return Shell(folder, self._server.address)
+
+    def knows(self, *users: str) -> None:
+        """These have accounts, made by chatctl, and are logged in."""
+        for user in users:
+            for command in ("register", "login"):
+                self.shell(user).done(command, user, "--password-stdin", stdin=SECRET)
+
+    def speaks_plainly(self, user: str, line: str) -> None:
+        """Somebody with a netcat makes an account, and says this."""
+        with self._server.connect() as peer:
+            for asked in (f"REGISTER|{user}|{SECRET}", f"AUTH|{user}|{SECRET}", line):
+                assert "|SUCCESS" in peer.ask(asked)
+
+    def play(self, step: Step) -> None:
+        """Type it, and compare."""
+        console = self._console(step.user)
+        typed = step.typed.replace("127.0.0.1 4040", f"127.0.0.1 {self._server.port}")
+        listens = step.typed.startswith("chatctl listen")
+        seen = console.watch(typed, len(step.seen)) if listens else console.type(typed)
+        assert agrees(seen, step.seen), f"{step.user}$ {step.typed}\n{seen}"
+
+    def _console(self, user: str) -> Console:
+        if user not in self._consoles:
+            shell = self.shell(user)
+            environ = {**shell.environ, "PATH": f"{self._bin}:{os.environ['PATH']}"}
+            console = Console(shell.folder, environ, SECRET)
+            self._consoles[user] = self._stack.enter_context(console)
+        return self._consoles[user]
+
+
+def tool(name: str) -> str:
+    """Where a program is."""
+    if found := shutil.which(name):
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is not installed")
+    pytest.skip(f"{name} is not installed")
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with running(tmp_path, name="chat.example.net") as server, ExitStack() as stack:
+        yield Town(tmp_path, server, stack)
+
+
+def section(document: str, heading: str) -> str:
+    """What stands under a heading, up to the next of its kind."""
+    _, found, after = document.partition(f"\n{heading}\n")
+    assert found, heading
+    return after.partition(f"\n{heading.partition(' ')[0]} ")[0]
+
+
+def test_stock_tools_suffice(town: Town) -> None:
+    tool("jose")
+    town.knows("alice", "bob")
+    (town.shell("carol").folder / "secret").write_text("nine purple elephants\n")
+    for step in steps(section(PROTOCOL, "### With nc and jose")):
+        town.play(step)
+
+
+def test_chatctl_does_what_the_readme_shows(town: Town) -> None:
+    town.knows("bob")
+    (town.shell("bob").folder / "app.log").write_text("one\ntwo\n")
+    played = steps(section(README, "## The same with chatctl"))
+    for step in played:
+        town.play(step)
+    assert {"alice", "bob"} == {step.user for step in played}
+    town.speaks_plainly("carol", "MSG|alice|lunch?")
+    for step in steps(section(README, "## What only you can read")):
+        town.play(step)
+
+
+def test_no_block_of_the_manual_is_left_unplayed() -> None:
+    parts = [section(PROTOCOL, "### With nc and jose")]
+    parts += [section(README, "## The same with chatctl")]
+    parts += [section(README, "## What only you can read")]
+    assert sum(map(len, map(steps, parts))) == len(steps(PROTOCOL)) + len(steps(README))
+
+
+def test_the_derived_secret_is_the_one_in_the_document() -> None:
+    kdf = accepted_kdf("argon2id$v=19$m=65536,t=3,p=4$c2l4dGVlbiBieXRlcy4uLg")
+    assert kdf is not None and f"`{kdf}`" in PROTOCOL
+    secret = Master.from_password(SECRET, kdf).secret_for("chat.example.net")
+    assert f"`{SECRET}`" in PROTOCOL and f"`{secret}`" in PROTOCOL
