@@ -11,11 +11,17 @@ from chatd.protocol.sealed import Vault
 
 from .client import Client
 from .credentials import Credentials, credentials, fresh_credentials, server_name
-from .desk import Desk
+from .desk import Desk, demand_same
 from .e2e import RecoveryKey, seal_vault
 from .own_vault import Made, fetch, fetch_or_make, publish
-from .problems import Problem, Status
+from .problems import Problem, Status, complain
 from .profile import Profile
+
+_OTHERS_KEYS = (
+    "The server showed keys under your name that are not yours; yours are published again. What"
+    " was written to you meanwhile, others may have read: tell those who write to you, and compare"
+    " with: chatctl verify NAME"
+)
 
 
 async def begin_session(
@@ -28,6 +34,7 @@ async def begin_session(
     token = (await client.call(Auth(user, proof.secret))).token
     try:
         me = await client.call(Whoami())
+        demand_same(user, me.user)
         made = await opened(desk, client, me.user, proof)
         desk.keep(_profile(desk, client, me.user, token, proof, made))
     except BaseException:
@@ -42,7 +49,8 @@ async def opened(desk: Desk, client: Client, user: str, proof: Credentials) -> M
     if proof.wrapping_key is None:
         return None
     made = await fetch_or_make(client, proof.wrapping_key, desk.vault_version(user))
-    await publish(client, user, made.content.keys)
+    if await publish(client, user, made.content.keys) and made.recovery is None:
+        complain(_OTHERS_KEYS)
     return made
 
 
@@ -81,6 +89,7 @@ async def recover_session(
     token = (await client.call(Auth(user, proof.secret))).token
     try:
         me = (await client.call(Whoami())).user
+        demand_same(user, me)
         content = await fetch(client, key.wrapping_key, desk.vault_version(me))
         if content is None:
             raise Problem(Status.NOT_OPENED, f"{me} has no vault; log in to make one")

@@ -17,7 +17,7 @@ from chatd.protocol.errors import ChatError, Code
 
 from .address import Address, parse_address
 from .client import Client, connect
-from .errors import CannotConnect
+from .errors import CannotConnect, NotVerified
 from .output import Output, fields_of
 from .problems import Problem, logged_out, problem_of, usage
 from .profile import DEFAULT_NAME, Profile, load, save
@@ -148,6 +148,8 @@ class Desk:
                 if error.code is Code.DENIED:
                     raise self._logged_out(_ENDED) from None
                 raise
+            if self.profile.user is not None:
+                demand_same(self.profile.user, client.user)
             yield client
 
     async def call(self, request: Command[Reply], human: str) -> None:
@@ -170,6 +172,16 @@ class Desk:
         if self._stays and problem.code is Code.DENIED:
             return self._logged_out(_ENDED)
         return problem
+
+
+def demand_same(user: str, told: str | None) -> None:
+    """The server must call one by one's own name: under another, keys and messages would be signed
+    as somebody else's. Raises NotVerified."""
+    if told != plain_name(user):
+        raise NotVerified(
+            f"The server says that you are {told}, but you are {user}; chatctl goes no further."
+            " Tell who runs the server"
+        )
 
 
 def _written(address: str) -> str:

@@ -35,6 +35,10 @@ class ConnectionLost(ConnectionFailed):
     """The connection ended; whether the request was carried out is not known."""
 
 
+class Unreadable(ConnectionLost):
+    """The server answered, but in no way that this client understands."""
+
+
 def again(error: E) -> E:
     """A fresh copy, so that each task that raises it has a traceback of its own."""
     made: E = type(error)(*error.args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -29,7 +30,9 @@ from .e2e import (
     standing_of,
 )
 from .people import FRESH_SECONDS, People
+from .sealer import is_encrypted
 
+_ROOMS_MAX = 1_000
 _NO_KEYS = Finding(Kind.UNREADABLE, "Encrypted, and you have no keys; log in with chatctl again")
 
 
@@ -56,6 +59,7 @@ class Opener:
         self._people = people
         self._journal = Journal()
         self._refreshed = -inf
+        self._asked: set[str] = set()  # rooms, of which one answer is enough
 
     async def read(self, message: Message) -> Read:
         """Raises ConnectionLost, ChatError, and E2eError where the vault is at fault."""
@@ -71,8 +75,19 @@ class Opener:
         standing = await self._standing(self._people, message.sender, opened)
         said = Said(message.conversation, message.seq, written, message.sender)
         found = judge(opened, said, self._client.user or "", standing, self._journal)
+        if message.conversation.startswith("#") and not any(one.is_grave for one in found):
+            await self._learn_room(self._people, message.conversation)
         id_ = None if opened.claims is None else opened.claims.id
         return Read(replace(message, text=opened.text), found, id_)
+
+    async def _learn_room(self, people: People, room: str) -> None:
+        """An encrypted room is remembered when it is first read, not only when written to."""
+        if room in self._asked or people.vault.content.is_e2e(room):
+            return
+        with suppress(ChatError):  # gone, or no member of it any more: there is no writing to it
+            if await is_encrypted(self._client, room):
+                await people.remember_e2e(room)
+        self._asked = {*tuple(self._asked)[:_ROOMS_MAX], room}
 
     async def _opened(self, people: People, text: str) -> Opened:
         try:

@@ -17,7 +17,7 @@ from chatd.protocol.sealed import Identity, Publish, Store, Vault
 
 from .client import Client
 from .e2e import Content, OwnKeys, RecoveryKey, WrappingKey, open_vault, seal_vault
-from .errors import ConnectionLost
+from .errors import ConnectionLost, NotVerified, Unreadable
 from .problems import Problem, Status
 
 TRIES_MAX = 8
@@ -56,6 +56,8 @@ class OwnVault:
         change(content)
         try:
             await store(self._client, content, self._key)
+        except Unreadable:
+            raise
         except ConnectionLost:
             return False  # perhaps it was: the newest version tells
         except ChatError as error:
@@ -89,9 +91,17 @@ async def fetch(client: Client, key: WrappingKey, newest_seen: int = 0) -> Conte
 
 
 async def store(client: Client, content: Content, key: WrappingKey) -> None:
-    """As the version that follows the content's. ChatError CONFLICT, ConnectionLost, TooLong."""
-    blob = seal_vault(content, key, content.version + 1)
-    content.version = (await client.call(Store(content.version, blob))).version
+    """As the version that follows the content's. ChatError CONFLICT, ConnectionLost, TooLong;
+    NotVerified where the server says that it is another one."""
+    version = content.version + 1
+    blob = seal_vault(content, key, version)
+    told = (await client.call(Store(content.version, blob))).version
+    if told != version:
+        raise NotVerified(
+            f"The vault was sent as version {version}, and the server says that it is {told}; so"
+            " it may not keep what it gets. Tell who runs the server"
+        )
+    content.version = version
 
 
 async def fetch_or_make(client: Client, key: WrappingKey, newest_seen: int = 0) -> Made:
@@ -111,7 +121,7 @@ def fresh() -> Made:
 
 
 async def publish(client: Client, user: str, keys: OwnKeys) -> bool:
-    """Let others see one's current keys; whether they saw others, or none, until now."""
+    """Let others see one's current keys; whether they saw keys until now that never were one's."""
     try:
         shown = (await client.call(Identity(user))).thumbprint
     except ChatError as error:
@@ -120,4 +130,4 @@ async def publish(client: Client, user: str, keys: OwnKeys) -> bool:
         shown = None
     if shown != keys.sig.kid:
         await client.call(Publish(keys.published(user)))
-    return shown != keys.sig.kid
+    return shown is not None and shown not in keys.signing

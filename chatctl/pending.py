@@ -18,12 +18,18 @@ from chatd.protocol.errors import ChatError
 from chatd.protocol.sealed import Identity, Vault
 from chatd.protocol.wire import UNTOLD, Answer, read_known
 
-from .errors import ConnectionLost, again
+from .errors import ConnectionLost, Unreadable, again
 
 SEND_BYTES_MAX = 65_536
+ANSWER_BYTES_MAX = 134_217_728
+LINE_COST_BYTES = 1_024
+"""How much one answer may take in memory, and what each of its lines takes beside its text."""
 
 _READS = (Listing, Ping, Whoami, Vault, Identity)
-_UNREADABLE = "The server's answer cannot be read."
+_UNREADABLE = (
+    "The server's answer to {} cannot be read. Update chatctl, or tell who runs the server."
+)
+_ENDLESS = "The server's answer to {} has no end, so it was left. Tell who runs the server."
 
 
 class Call:
@@ -32,6 +38,7 @@ class Call:
     __slots__ = (
         "abandoned",
         "answers",
+        "bytes_left",
         "counted",
         "error",
         "line",
@@ -48,6 +55,7 @@ class Call:
         self.replies: list[Reply] = []
         self.error: Exception | None = None
         self.abandoned = False  # nobody waits for it any more
+        self.bytes_left = ANSWER_BYTES_MAX
         self.settled = trio.Event()
 
     @property
@@ -59,11 +67,14 @@ class Call:
         """An answer's line; the last one settles the call."""
         if self.request is not None and answer.verb not in (self.request.verb, UNTOLD):
             raise ConnectionLost("The server answered another request than the oldest.")
+        self.bytes_left -= LINE_COST_BYTES + len(answer.rest or "")
+        if self.bytes_left < 0:
+            raise Unreadable(_ENDLESS.format(answer.verb))
         self.answers.append(answer)
         try:
             self._read(answer)
         except (ChatError, ValueError):
-            self.error = ConnectionLost(_UNREADABLE)
+            self.error = Unreadable(_UNREADABLE.format(answer.verb))
         if answer.outcome != "ITEM":
             self.settled.set()
 
@@ -88,6 +99,7 @@ class Call:
         self.answers.clear()
         self.replies.clear()
         self.error = None
+        self.bytes_left = ANSWER_BYTES_MAX
 
 
 class Pending:

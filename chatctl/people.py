@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
@@ -27,6 +28,7 @@ from .own_vault import OwnVault
 
 FRESH_SECONDS = 5.0
 """How long an identity, or who is in a room, may be used without asking again."""
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class People:
@@ -76,6 +78,9 @@ class People:
         pin = self.vault.content.pin(user)
         if pin is None or _is_noted(pin, thumbprint):
             return
+        if _THUMBPRINT.fullmatch(thumbprint) is None:
+            self._tell(f"The server names a key of {user} that is no key; nothing was changed")
+            return
         await self._note({user: thumbprint})
         if thumbprint == pin.thumbprint:
             self._tell(f"{user} shows the key again that you know")
@@ -84,6 +89,12 @@ class People:
                 f"{user}'s key has changed; nothing goes to {user} until you compare:"
                 f" chatctl verify {user}, or say: chatctl trust {user}"
             )
+
+    async def remember_e2e(self, room: str) -> None:
+        """From now on the server cannot say that `room` is open. Raises as `vault.change`."""
+        if not self.vault.content.is_e2e(room):
+            now = datetime.now(UTC)
+            await self.vault.change(lambda content: content.remember_e2e(room, now))
 
     def _is_fresh(self, user: str, now: float) -> bool:
         return user in self._known and now - self._known[user][0] < FRESH_SECONDS

@@ -11,7 +11,7 @@ from chatd.protocol.commands import Who
 from chatd.protocol.sealed import Settings
 
 from .client import Client
-from .e2e import Claims, Identity, conversation, seal_message
+from .e2e import READERS_MAX, Claims, Identity, conversation, seal_message
 from .errors import NotVerified
 from .people import FRESH_SECONDS, People
 from .problems import not_encrypted, usage
@@ -76,9 +76,8 @@ class Sealer:
             raise usage(f"{room} takes nothing that is not encrypted; leave out --plain")
         if self._people is None:
             raise not_encrypted(f"{room} is encrypted, and you have no keys yet: chatctl secure")
-        if not self._people.vault.content.is_e2e(room):
-            now = datetime.now(UTC)
-            await self._people.vault.change(lambda content: content.remember_e2e(room, now))
+        await self._people.remember_e2e(room)
+        _demand_possible(room, len(members) + 1)
         readers = await self._people.readers(members)
         self._tell_left_out(room, {*members} - {reader.user for reader in readers})
         return await self._seal(self._people, room, text, message_id, readers)
@@ -103,8 +102,7 @@ class Sealer:
         now = trio.current_time()
         if room in self._rooms and now - self._rooms[room][0] < FRESH_SECONDS:
             return self._rooms[room][1:]
-        settings = {item.name: item.value for item in await self._client.call(Settings(room))}
-        encrypted = settings.get("e2e") == "yes"
+        encrypted = await is_encrypted(self._client, room)
         members = await self._client.call(Who(room)) if encrypted else []
         others = [member.user for member in members if member.user != self._client.user]
         self._rooms[room] = (now, encrypted, others)
@@ -127,3 +125,17 @@ class Sealer:
         self._left_out.update((room, user) for user in news)
         for user in news:
             self._tell(f"{user} has no keys, and will not be able to read this")
+
+
+async def is_encrypted(client: Client, room: str) -> bool:
+    """What the server says of a room. Raises ChatError, ConnectionLost."""
+    settings = {item.name: item.value for item in await client.call(Settings(room))}
+    return settings.get("e2e") == "yes"
+
+
+def _demand_possible(room: str, members: int) -> None:
+    if members > READERS_MAX:
+        raise NotVerified(
+            f"The server says that {room} has {members} members, more than the {READERS_MAX} that"
+            " an encrypted room can have; nothing was sent. Tell who runs the server"
+        )

@@ -18,16 +18,20 @@ from chatd.protocol.commands import (
 
 from ..account import begin_session, has_vault, opened
 from ..credentials import credentials, fresh_credentials
-from ..desk import Desk
+from ..desk import Desk, demand_same
 from ..output import clock, fields_of
 from ..passwords import Passwords
-from ..problems import Problem, Status, usage
+from ..problems import Problem, Status, complain, usage
 from ..profile import Profile
 from .arguments import OwnName, PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
 Name = Annotated[str, typer.Argument(metavar="USER", help="The name of the account.")]
 _CLOSED = " Your vault is closed, because the password was set anew; open it: chatctl recover"
+_NEW_VAULT = (
+    "The server had no vault of yours, so one with new keys was made. If you had one, it is lost or"
+    " withheld, and what was written to your old keys stays closed: tell who runs the server"
+)
 _OPEN = " The server knows this password, and can read what you write; end that: chatctl secure"
 
 
@@ -45,6 +49,7 @@ async def register(
         await client.call(Register(user, fresh.secret, kdf=str(fresh.kdf)))
         await client.call(Auth(user, fresh.secret))
         me = await client.call(Whoami())
+        demand_same(user, me.user)
         made = await opened(desk, client, me.user, fresh)
         # Shown before anything else can fail, because it cannot be shown again.
         human = f"Registered {user}. Log in with: chatctl {desk.way}login {user}"
@@ -70,6 +75,8 @@ async def login(
     human = f"Logged in as {me.user} at {desk.server}.{hint}"
     fields = {**fields_of(me), "server": desk.server, **recovery_fields(made)}
     desk.out.show(human + recovery_lines(made), fields)
+    if made is not None and made.recovery is not None:
+        complain(_NEW_VAULT)
     if before.server == desk.profile.server:
         await _end_session(before)
 

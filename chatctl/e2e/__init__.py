@@ -27,6 +27,7 @@ from .jwe import looks_sealed, warm_up
 from .kdf import Kdf, Master, accepted_kdf, fresh_kdf
 from .key import Key
 from .messages import (
+    READERS_MAX,
     Claims,
     Opened,
     Signature,
@@ -45,6 +46,7 @@ from .wrapping import WrappingKey
 __all__ = [
     "ERASED",
     "NOT_ENCRYPTED",
+    "READERS_MAX",
     "BadKdf",
     "BadPassword",
     "BadRecoveryKey",

@@ -55,7 +55,10 @@ def parse_kdf(text: str) -> Kdf | None:
     try:
         return Kdf(*parsed(text))
     except ValueError:
-        sentence = "The server sent key derivation parameters that chatctl does not know"
+        sentence = (
+            "The server asks for a protection of the password that this chatctl does not know;"
+            " nothing was sent. Update chatctl, or tell who runs the server"
+        )
         raise BadKdf(sentence) from None
 
 

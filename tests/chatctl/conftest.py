@@ -11,6 +11,7 @@ from tests.serving import Server, running
 
 from .shell import Shell
 from .wire import Wire, wire
+from .victims import Scene, staged
 
 
 @pytest.fixture(scope="package")
@@ -38,3 +39,10 @@ def tapped(tapped_server: Server) -> Iterator[Wire]:
 def shell(shared_server: Server, tmp_path: Path) -> Shell:
     """A shell of somebody who is not logged in."""
     return Shell(tmp_path, shared_server.address)
+
+
+@pytest.fixture
+def scene(shared_server: Server, tmp_path: Path) -> Iterator[Scene]:
+    """A malicious server, and people who do not know of it."""
+    with staged(shared_server, tmp_path) as made:
+        yield made
