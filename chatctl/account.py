@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chatd.protocol import base64url
@@ -36,7 +38,8 @@ async def begin_session(
         me = await client.call(Whoami())
         demand_same(user, me.user)
         made = await opened(desk, client, me.user, proof)
-        desk.keep(_profile(desk, client, me.user, token, proof, made))
+        with _never_lost(made):
+            desk.keep(_profile(desk, client, me.user, token, proof, made))
     except BaseException:
         await client.call(Logout())
         raise
@@ -49,9 +52,21 @@ async def opened(desk: Desk, client: Client, user: str, proof: Credentials) -> M
     if proof.wrapping_key is None:
         return None
     made = await fetch_or_make(client, proof.wrapping_key, desk.vault_version(user))
-    if await publish(client, user, made.content.keys) and made.recovery is None:
-        complain(_OTHERS_KEYS)
+    with _never_lost(made):
+        if await publish(client, user, made.content.keys) and made.recovery is None:
+            complain(_OTHERS_KEYS)
     return made
+
+
+@contextmanager
+def _never_lost(made: Made | None) -> Iterator[None]:
+    """Show a new recovery key also where what follows fails, for it cannot be shown again."""
+    try:
+        yield
+    except BaseException:
+        if made is not None and made.recovery is not None:
+            complain(f"Write down your recovery key: {made.recovery.written()}")
+        raise
 
 
 async def has_vault(client: Client) -> bool:

@@ -46,8 +46,8 @@ async def credentials(
     if desk.knows(user) and desk.profile.derived and not temporary:
         raise NotVerified(
             f"The server wants {user}'s password itself, though it never needed it before; nothing"
-            " was sent. If who runs it has set a new password for you: chatctl recover; if the"
-            " account was made anew, use a new --profile"
+            " was sent. Tell who runs the server; if they set a new password for you: chatctl"
+            " recover; if the account was made anew, use a new --profile"
         )
     return Credentials(password)
 

@@ -106,19 +106,21 @@ class Opener:
         return may
 
     async def _standing(self, people: People, sender: str, opened: Opened) -> Standing:
-        content, signer = people.vault.content, opened.signer
-        if signer is None or sender == ERASED:
+        if (signer := opened.signer) is None or sender == ERASED:
             return Standing.UNSEEN
+        standing = self._known_standing(people, sender, signer)
+        if standing is Standing.CHANGED and self._may_refresh():
+            # Meanwhile a person may have trusted it, or taken new keys, at another device.
+            await people.vault.refresh()
+            standing = self._known_standing(people, sender, signer)
+        return standing or await self._first_standing(people, sender, signer)
+
+    def _known_standing(self, people: People, sender: str, signer: str) -> Standing | None:
+        content = people.vault.content
         if sender == self._client.user:
             return standing_of(signer, None, content.keys.signing)
-        if (pin := content.pin(sender)) is not None:
-            standing = standing_of(signer, pin)
-            if standing is not Standing.CHANGED or not self._may_refresh():
-                return standing
-            await people.vault.refresh()  # perhaps it was trusted at another device meanwhile
-            return standing_of(signer, people.vault.content.pin(sender))
-        standing = await self._first_standing(people, sender, signer)
-        return Standing.UNSEEN if standing is Standing.PINNED else standing
+        pin = content.pin(sender)
+        return None if pin is None else standing_of(signer, pin)
 
     async def _first_standing(self, people: People, sender: str, signer: str) -> Standing:
         """Of somebody not met before, who is pinned by this."""
@@ -126,4 +128,5 @@ class Opener:
             await people.identities([sender])
         except (ChatError, E2eError):
             return Standing.UNSEEN  # gone, or forged: nothing is known, and the reader is told
-        return standing_of(signer, people.vault.content.pin(sender))
+        standing = standing_of(signer, people.vault.content.pin(sender))
+        return Standing.UNSEEN if standing is Standing.PINNED else standing

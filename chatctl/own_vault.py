@@ -15,12 +15,15 @@ import trio
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.sealed import Identity, Publish, Store, Vault
 
+from .backoff import Backoff
 from .client import Client
 from .e2e import Content, OwnKeys, RecoveryKey, WrappingKey, open_vault, seal_vault
 from .errors import ConnectionLost, NotVerified, Unreadable
 from .problems import Problem, Status
 
-TRIES_MAX = 8
+TRIES_MAX = 30
+WAIT_SECONDS, WAIT_SECONDS_MAX = 0.005, 0.1
+"""Between tries, drawn by lot, so that of many who change the vault at once none is always late."""
 
 
 class OwnVault:
@@ -38,10 +41,12 @@ class OwnVault:
     async def change(self, change: Callable[[Content], object]) -> None:
         """Apply `change` and store what comes of it. ChatError, ConnectionLost, E2eError, Problem,
         after which the content is as it was."""
+        backoff = Backoff(WAIT_SECONDS, WAIT_SECONDS_MAX)
         async with self._lock:
             for _ in range(TRIES_MAX):
                 if await self._stored(change):
                     return
+                await trio.sleep(backoff.next_seconds())
                 await self._fetch()
         raise Problem(Status.REFUSED, "Other devices of yours change the vault too fast; try again")
 
@@ -59,7 +64,8 @@ class OwnVault:
         except Unreadable:
             raise
         except ConnectionLost:
-            return False  # perhaps it was: the newest version tells
+            await self._fetch()  # perhaps it was: the newest version tells
+            return self.content.encoded(0) == content.encoded(0)
         except ChatError as error:
             if error.code is not Code.CONFLICT:
                 raise

@@ -81,7 +81,10 @@ class People:
         if _THUMBPRINT.fullmatch(thumbprint) is None:
             self._tell(f"The server names a key of {user} that is no key; nothing was changed")
             return
-        await self._note({user: thumbprint})
+        try:
+            await self._note({user: thumbprint})
+        except TooLong as full:
+            self._tell(full.sentence)  # the key is compared anyway before anything is sent
         if thumbprint == pin.thumbprint:
             self._tell(f"{user} shows the key again that you know")
         else:
@@ -126,11 +129,7 @@ class People:
         content = self.vault.content
         if not all(_is_noted(content.pin(user), one) for user, one in thumbprints.items()):
             now = datetime.now(UTC)
-            try:
-                await self.vault.change(lambda content: _note(content, thumbprints, now))
-            except TooLong as full:
-                names = ", ".join(thumbprints)
-                self._tell(f"The key of {names} is not remembered: {full.sentence}")
+            await self.vault.change(lambda content: _note(content, thumbprints, now))
 
 
 def _verified(found: dict[str, IdentityHeld | None]) -> dict[str, Identity | None]:

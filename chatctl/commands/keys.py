@@ -68,9 +68,18 @@ async def rotate(desk: Desk) -> None:
         now = datetime.now(UTC)
         await people.vault.change(lambda content: content.rotate(now))
         keys = people.vault.content.keys
-        await publish(client, client.user or "", keys)
+        await _publish(client, people)
     sentence = "New keys. Before others write to you again, they compare or trust them."
     desk.out.show(f"{sentence}\n{keys.sig.kid}", {"thumbprint": keys.sig.kid})
+
+
+async def _publish(client: Client, people: People) -> None:
+    """Let others see the newest keys of the vault, also where another device rotates as well."""
+    shown = None
+    while shown != (keys := people.vault.content.keys).sig.kid:
+        await publish(client, client.user or "", keys)
+        shown = keys.sig.kid
+        await people.vault.refresh()
 
 
 async def export(desk: Desk) -> None:

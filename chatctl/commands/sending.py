@@ -128,6 +128,7 @@ async def _send_lines(desk: Desk, target: str, plain: bool) -> None:
             try:
                 pieces = await _pieces(sealer, target, text, plain)
             except (ChatError, E2eError, NotVerified, Problem) as error:
+                await sender.finish()
                 raise _not_sent(number, error) from None
             for message_id, sealed in pieces:
                 await sender.window.acquire()
@@ -173,8 +174,13 @@ class _Sender:
             posted = await self._client.send_once(self._target, text, message_id)
         except ChatError as error:
             raise _not_sent(number, error) from None
-        self.window.release()
         _show(self._desk, self._target, posted)
+        self.window.release()
+
+    async def finish(self) -> None:
+        """Wait until all that has started is posted."""
+        for _ in range(WINDOW):
+            await self.window.acquire()
 
 
 async def _numbered_texts() -> AsyncIterator[tuple[int, str]]:

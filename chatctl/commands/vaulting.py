@@ -96,10 +96,14 @@ def _value(content: Content, name: str) -> str:
 
 def _standard_input() -> str:
     raw: bytes = sys.stdin.buffer.read(VALUE_BYTES_MAX + 2)
+    return _utf8(raw).removesuffix("\n")
+
+
+def _utf8(raw: bytes) -> str:
     try:
-        return raw.decode().removesuffix("\n")
+        return raw.decode()
     except UnicodeDecodeError:
-        raise usage("The value is not UTF-8") from None
+        raise usage("The value is not UTF-8; nothing was changed") from None
 
 
 def _edited(text: str) -> str:
@@ -109,8 +113,10 @@ def _edited(text: str) -> str:
     with tempfile.TemporaryDirectory(prefix="chatctl-", dir=in_memory) as folder:
         file = Path(folder) / "value.txt"
         file.touch(0o600)
-        file.write_text(text)
+        file.write_bytes(text.encode())
         ended = subprocess.run([*shlex.split(editor), str(file)], check=False)  # noqa: S603
         if ended.returncode != 0:
             raise usage(f"{editor} ended with {ended.returncode}; nothing was changed")
-        return file.read_text().removesuffix("\n")
+        edited = _utf8(file.read_bytes())
+    # Editors end the last line, which the value need not do.
+    return edited if text.endswith("\n") or edited == text else edited.removesuffix("\n")

@@ -10,8 +10,8 @@ import pytest
 from tests.serving import Server, running
 
 from .shell import Shell
-from .wire import Wire, wire
 from .victims import Scene, staged
+from .wire import Wire, wire
 
 
 @pytest.fixture(scope="package")

@@ -15,6 +15,7 @@ import select
 import signal
 import termios
 from codecs import getincrementaldecoder
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TYPED = re.compile(r"(\w+)\$ (.*)")
 _READY, _GOES_ON = "<ready>", "> "
 _ANY = "…"
+_LOOKS_MAX = 50
 _ASKS = re.compile(r"(?:^|\n)(?:Password|Once more): \Z")
 _ASKS_WHETHER = re.compile(r"\[y/N\] \Z")
 _FORMS = [
@@ -103,12 +105,13 @@ class Console:
         self._keys(f"{command}\n")
         return self._until_ready()
 
-    def watch(self, command: str, lines: int) -> str:
-        """Type a command that goes on for ever, and stop it after so many lines."""
+    def watch(self, command: str, lines: int, settled: Callable[[], bool]) -> str:
+        """Type a command that goes on for ever; stop it after so many lines, once it is settled."""
         self._keys(f"{command}\n")
         shown = ""
         while shown.count("\n") < lines:
             shown += self._read()
+        assert any(settled() for _ in range(_LOOKS_MAX))
         self._keys("\x03")
         self._until_ready()
         return shown

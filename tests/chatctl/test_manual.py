@@ -62,8 +62,12 @@ class Town:
         """Type it, and compare."""
         console = self._console(step.user)
         typed = step.typed.replace("127.0.0.1 4040", f"127.0.0.1 {self._server.port}")
-        listens = step.typed.startswith("chatctl listen")
-        seen = console.watch(typed, len(step.seen)) if listens else console.type(typed)
+        if step.typed.startswith("chatctl listen"):
+            # What was shown is marked as read a moment later.
+            shell = self.shell(step.user)
+            seen = console.watch(typed, len(step.seen), lambda: not shell.done("unread").out)
+        else:
+            seen = console.type(typed)
         assert agrees(seen, step.seen), f"{step.user}$ {step.typed}\n{seen}"
 
     def _console(self, user: str) -> Console:
