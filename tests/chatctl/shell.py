@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from chatd.protocol.fields import escape
-from tests.peer import PATIENCE_SECONDS
 from tests.serving import SECRET, Server
+
+from .ready import ready
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,17 +59,9 @@ class Shell:
 
     def type(self, *words: str, stdin: str | bytes = b"") -> Ended:
         """Run a command to its end; `stdin` is a pipe, and there is no terminal."""
-        ended = subprocess.run(
-            self.argv(*words),
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            env=self.environ,
-            cwd=self.folder,
-            capture_output=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-            start_new_session=True,
-        )
-        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        status, out, err = ready().run([*words], given, self.environ, self.folder)
+        return Ended(status, out.decode(), err.decode())
 
     def done(self, *words: str, stdin: str | bytes = b"") -> Ended:
         """As `type`; the command must succeed and complain of nothing."""

@@ -7,15 +7,17 @@ can notice.
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chatctl.e2e import read_time
 from chatd.protocol.fields import escape_rest
+from tests.peer import PATIENCE_SECONDS
 
 from .e2e_world import MALLORY, b64, changed, payload, sealed, signed, with_header
 from .liar import after, instead, listing
-from .shell import Shell
+from .shell import Ended, Shell
 from .terminal import Terminal
 from .victims import TEXT, Person, Scene, told
 
@@ -170,14 +172,18 @@ def _identity(user: str) -> str:
 class Poor(Shell):
     """A shell in which a command gets 10 s of the processor and 2 GiB of addresses."""
 
-    def argv(self, *words: str) -> list[str]:
-        return [
-            "/bin/sh",
-            "-c",
-            'ulimit -t 10; ulimit -v 2097152; exec "$@"',
-            "-",
-            *super().argv(*words),
-        ]
+    def type(self, *words: str, stdin: str | bytes = b"") -> Ended:
+        limits = ["/bin/sh", "-c", 'ulimit -t 10; ulimit -v 2097152; exec "$@"', "-"]
+        ended = subprocess.run(
+            [*limits, *self.argv(*words)],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
 def hostile(alice: Person, bob: Person) -> list[tuple[str, str]]:
