@@ -84,7 +84,7 @@ async def world() -> AsyncIterator[World]:
         home = stack.enter_context(folder.opened(settings))
         store = SqliteStore(home.database, home.key)
         async with aclosing(store), trio.open_nursery() as nursery:
-            server = serving._build(settings, lambda: settings, store, home.key.fingerprint())
+            server = serving._build(settings, lambda: settings, store, home.key)
             doors = stack.enter_context(listening(serving._addresses(settings), None))
             server.doors.doors = list(doors)
             Dispatcher(server.chat, server.reactor, server.committer, nursery)

@@ -23,6 +23,7 @@ from typing import IO, Protocol
 import pytest
 
 from tests.peer import PATIENCE_SECONDS, Peer
+from tests.sealed import SealedSocket
 from tests.tls import TlsSocket, trusting
 
 SECRET = "correct horse battery"
@@ -61,7 +62,8 @@ class Process(Protocol):
 
 class Server:
     """`python -m chatd run` on the data in `folder / "data"`, with CHATD_… from `settings`; all
-    connections to it are made inside TLS where `tls` names the files of a certificate."""
+    connections to it are made inside TLS where `tls` names the files of a certificate, or are
+    sealed where `sealed` is set."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Server:
         self.log = folder / "log"
         self.host = str(host)
         self.tls = tls
+        self.sealed = False
         self.settings = settings
         self.port = 0
         self.process: Process | None = None
@@ -140,6 +143,8 @@ class Server:
         sock.connect((host, self.port))
         if self.tls is not None:
             peer.sock = TlsSocket(sock, trusting(self.tls[0]))
+        if self.sealed:
+            peer.sock = SealedSocket(sock)
         return peer
 
     def part(self) -> None:

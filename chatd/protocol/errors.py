@@ -31,6 +31,7 @@ class Code(StrEnum):
     CONFLICT = "CONFLICT"
     TOO_BIG = "TOO_BIG"
     RATE_LIMITED = "RATE_LIMITED"
+    INSECURE = "INSECURE"
     EXPIRED = "EXPIRED"
     UNAVAILABLE = "UNAVAILABLE"
     TIMEOUT = "TIMEOUT"
@@ -49,7 +50,10 @@ MEANINGS: dict[Code, str] = {
     Code.ALREADY_AUTHENTICATED: "the connection is logged in; LOGOUT first",
     Code.TAKEN: "the name belongs to an account, or did once",
     Code.WEAK_PASSWORD: "the password is too easy to guess; the sentence says why",
-    Code.DENIED: "wrong user, secret or token, or a session that was ended",
+    Code.DENIED: (
+        "wrong user, secret or token, a session that was ended, or a sealed message that does not"
+        " open"
+    ),
     Code.CLOSED: "registration is not open on this server",
     Code.NO_SUCH_USER: "there is no such user",
     Code.NO_SUCH_ROOM: "there is no such room, or none that you may know of",
@@ -60,9 +64,13 @@ MEANINGS: dict[Code, str] = {
     Code.BANNED: "you are banned from the room",
     Code.BLOCKED: "the person does not take direct messages from you",
     Code.NOT_ENCRYPTED: "the room takes encrypted messages alone, and the text is none",
-    Code.CONFLICT: "the id was used before for something else, or the vault has another version",
+    Code.CONFLICT: (
+        "the id was used before for something else, the vault has another version, or the"
+        " connection is encrypted already"
+    ),
     Code.TOO_BIG: "the text is over 32,768 bytes, the vault over 49,152, or the keys over 8,192",
     Code.RATE_LIMITED: "too much at once; the sentence begins with the whole seconds to wait",
+    Code.INSECURE: "a secret may not be sent in the clear here: SEAL, or use TLS",
     Code.EXPIRED: "it was valid once and is no longer",
     Code.UNAVAILABLE: "the server cannot store or carry this out now; nothing was changed",
     Code.TIMEOUT: "the connection waited too long to authenticate, or the other end is gone",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from . import kdf
+from . import base64url, kdf
 from .errors import ChatError, Code
 
 TEXT_BYTES_MAX = 32_768
@@ -121,6 +121,13 @@ def _role(value: str) -> str:
     return value
 
 
+def _pattern(value: str) -> str:
+    pattern = value.removeprefix("Noise_")
+    if pattern not in ("NK", "NX", "IK"):
+        raise ValueError("must be NK, NX or IK")
+    return pattern
+
+
 def flag(word: str) -> Kind:
     """A field that holds `word` or nothing."""
     return Kind(f"{word} or empty", lambda value: value == word, lambda on: word if on else "")
@@ -144,6 +151,8 @@ BlobField = Annotated[str, Kind("blob, a bar as \\p", _blob, secret=True)]
 BlobHeld = Annotated[str, Kind("blob, may be empty", rest=True, secret=True)]
 Keys = Annotated[str, Kind("JWK Set", _keys, rest=True)]
 Thumbprint = Annotated[str, Kind("thumbprint")]
+Pattern = Annotated[str, Kind("NK, NX or IK", _pattern)]
+NoiseMessage = Annotated[bytes, Kind("base64url", base64url.decode, base64url.encode)]
 Version = Annotated[int, Kind("version", _number)]
 Line = Annotated[str, Kind("free text", rest=True)]
 Time = Annotated[str, Kind("RFC 3339, UTC, ms")]

@@ -15,6 +15,7 @@ from .fields import (
     Kind,
     Level,
     Line,
+    NoiseMessage,
     Role,
     Room,
     Seq,
@@ -182,6 +183,13 @@ class IdentityHeld(Reply):
 
     thumbprint: Thumbprint
     jwks: Keys
+
+
+@reply
+class Handshaken(Reply):
+    """The second message of the handshake, and the last line that is not sealed."""
+
+    message: NoiseMessage
 
 
 @reply

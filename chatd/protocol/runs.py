@@ -26,6 +26,7 @@ class Run:
     verb: ClassVar[str] = Msg.verb
     needs: ClassVar[Needs] = Msg.needs
     listed: ClassVar[bool] = False
+    confidential: ClassVar[bool] = False
 
     def __init__(self, target: str, texts: list[str]) -> None:
         self.target = target

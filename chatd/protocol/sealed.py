@@ -1,14 +1,22 @@
-"""Commands for what the server keeps and cannot open: salts, vaults, identities; and for asking
-where messages must be encrypted."""
+"""Commands for what others shall not read: a sealed channel; salts, vaults and identities, which
+the server keeps and cannot open; and for asking where messages must be encrypted."""
 
 from __future__ import annotations
 
 from .declare import Command, Listing, Needs, command
 from .errors import Code
-from .fields import Blob, Keys, Room, User, Version
-from .replies import IdentityHeld, Published, Salted, SettingItem, Stored, VaultHeld
+from .fields import Blob, Keys, NoiseMessage, Pattern, Room, User, Version
+from .replies import Handshaken, IdentityHeld, Published, Salted, SettingItem, Stored, VaultHeld
 
 C = Code
+
+
+@command(Needs.NO_LOGIN, Handshaken, C.CONFLICT, C.RATE_LIMITED)
+class Seal(Command[Handshaken]):
+    """Encrypt all that follows, by a handshake of Noise."""
+
+    pattern: Pattern
+    message: NoiseMessage
 
 
 @command(Needs.NOTHING, Salted)

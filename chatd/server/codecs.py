@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from chatd.protocol.errors import ChatError
+
 
 class Codec(Protocol):
     """One connection's transport.
 
     `opening`: a handshake is not over, and what is sent waits for it. `waiting`: so many bytes of
     its own it has for the peer; the next `send` gives them. `ended`: why no more can come; EOFError
-    where the peer has said so. `guarded`: an end that is not said so may be an attacker's.
+    where the peer has said so, ChatError where it is to be told what was wrong. `guarded`: an end
+    that is not said so may be an attacker's.
     """
 
     opening: bool
-    ended: EOFError | OSError | None
+    ended: EOFError | OSError | ChatError | None
     guarded: bool
 
     @property
     def waiting(self) -> int: ...
+
+    @property
+    def peer_key(self) -> bytes | None:
+        """The public key that the other end has proved to be its own, if any."""
 
     def receive(self, data: bytes) -> bytes:
         """What a socket gave, as bytes of the protocol."""
@@ -39,7 +46,8 @@ class Plain:
     __slots__ = ()
     opening = guarded = False
     waiting = 0
-    ended: EOFError | OSError | None = None
+    peer_key = None
+    ended: EOFError | OSError | ChatError | None = None
 
     def receive(self, data: bytes) -> bytes:
         return data

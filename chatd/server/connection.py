@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import structlog
 
 from chatd.chat.model import Session
-from chatd.protocol.errors import Code
+from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.events import Bye, Lag
 from chatd.protocol.lifecycle import State, Step, after
 from chatd.protocol.lines import Line, LineReader
 from chatd.protocol.wire import write_event
+from chatd.security.channel import Channel
 
 from .codecs import PLAIN, Codec
 from .outbox import Outbox
+from .sealing import Sealed
 
 if TYPE_CHECKING:
     from .reactor import Reactor
@@ -49,6 +51,7 @@ class Connection:
         "hung_up",
         "input_ended",
         "lines",
+        "next_codec",
         "next_line",
         "opened_seconds",
         "outbox",
@@ -73,6 +76,7 @@ class Connection:
         self.fd = sock.fileno()
         self.address = address
         self.codec = codec
+        self.next_codec: Codec | None = None  # once its request is answered
         self.state = State.OPEN
         self.alive = True  # may still be told something
         self.session: Session | None = None
@@ -104,6 +108,30 @@ class Connection:
     def cut(self) -> bool:
         """Whether somebody else may have ended its input."""
         return self.codec.guarded and self.codec.ended is None
+
+    @property
+    def encrypted(self) -> bool:
+        return self.codec is not PLAIN
+
+    @property
+    def device_key(self) -> bytes | None:
+        """The static key of the client's device, which it has proved to have, inside IK."""
+        return self.codec.peer_key
+
+    @property
+    def has_more(self) -> bool:
+        return self.next_line < len(self.lines) or self.reader.partial
+
+    def seal(self, channel: Channel) -> None:
+        self.next_codec = Sealed(channel)
+
+    def change_codec(self) -> None:
+        """Go over to the next codec; what waits to be sent is of the time before."""
+        if self.next_codec is None or not self.alive:
+            return
+        unsent = bytes(self.outbox.unsent or b"") + self._encoded()
+        self.outbox.unsent = memoryview(unsent) if unsent else None
+        self.codec, self.next_codec = self.next_codec, None
 
     def put(self, line: bytes) -> None:
         if self.alive:
@@ -139,7 +167,7 @@ class Connection:
         self.lines, self.next_line = [], 0
 
     def receive(self) -> bytes:
-        """Read once; b"" where there is nothing now. OSError, EOFError."""
+        """Read once; b"" where there is nothing now. OSError, EOFError, ChatError."""
         if self.codec is not PLAIN:
             self._demand_open()
         try:
@@ -156,9 +184,11 @@ class Connection:
         return data if self.codec is PLAIN else self._decoded(data)
 
     def _demand_open(self) -> None:
-        """EOFError, OSError where nothing more can come, or is wanted."""
-        if self.codec.ended is not None:
-            raise self.codec.ended
+        """EOFError, OSError, ChatError where nothing more can come, or is wanted."""
+        ended = self.codec.ended
+        past_telling = self.deaf or not self.alive
+        if ended is not None and not (past_telling and isinstance(ended, ChatError)):
+            raise ended
         if self.codec.waiting > CODEC_BYTES_MAX:
             raise ConnectionAbortedError("it asks for answers that it does not read")
 
@@ -211,11 +241,12 @@ class Connection:
         return coded
 
     def close(self) -> None:
-        """Close the socket, whatever waits."""
+        """Close the socket, whatever waits, and let go of all keys."""
         self.state = State.CLOSED
         self.alive = False
         self.outbox.clear()
         self.drop_input()
+        self.codec, self.next_codec = PLAIN, None
         self.sock.close()
 
     def _tell_missed(self, lagged: dict[str, int]) -> None:

@@ -16,6 +16,7 @@ import trio
 from chatd.chat.chat import Chat
 from chatd.chat.directory import Miss
 from chatd.chat.handlers import sessions
+from chatd.chat.handlers.channel import tampered
 from chatd.chat.handlers.messages import post
 from chatd.chat.ledger import UNAVAILABLE
 from chatd.chat.model import Session
@@ -34,15 +35,23 @@ from chatd.protocol.wire import (
     write_items,
     write_success,
 )
+from chatd.security.throttle import address_block
 
+from .codecs import PLAIN
 from .committer import Committer
 from .connection import REPLY_BYTES_MAX, Connection
 from .reactor import Reactor
 
 LINES_PER_TURN = 256
+DENIED_DELAY_SECONDS = 1
+"""Before somebody is told that a sealed message does not open."""
 
 _log = structlog.get_logger()
 _LOG_IN = ChatError(Code.NOT_AUTHENTICATED, "Log in first: AUTH|user|secret.")
+_INSECURE = ChatError(
+    Code.INSECURE,
+    "Send no secret in the clear here: SEAL first, or use TLS; then change this secret.",
+)
 _LOGGED_IN = ChatError(Code.ALREADY_AUTHENTICATED, "You are logged in; LOGOUT first.")
 
 
@@ -58,6 +67,23 @@ class Dispatcher:
         self._committer = committer
         self._nursery = nursery
         reactor.carry_on = self.carry_on
+        reactor.reject = self.reject
+
+    def reject(self, connection: Connection, error: ChatError) -> None:
+        """Say goodbye to somebody; what does not open is told after a while."""
+        connection.stop_listening()
+        if error.code is not Code.DENIED:
+            self._ledger.anyway(connection.goodbye, error.code, error.sentence)
+            return
+        tampered(self._chat, connection)
+        connection.busy = True
+        self._nursery.start_soon(self._deny_later, connection, error)
+
+    async def _deny_later(self, connection: Connection, error: ChatError) -> None:
+        await trio.sleep(DENIED_DELAY_SECONDS)
+        connection.busy = False
+        self._ledger.anyway(connection.goodbye, error.code, error.sentence)
+        self._reactor.go_on_later(connection)
 
     def carry_on(self, connection: Connection) -> None:
         """Carry out some of the lines that were received, until one must wait."""
@@ -111,8 +137,15 @@ class Dispatcher:
             self._answer(connection, request.verb, _failure(request, _LOG_IN))
         elif request.needs is Needs.NO_LOGIN and logged_in:
             self._answer(connection, request.verb, _failure(request, _LOGGED_IN))
+        elif request.confidential and self._exposed(connection):
+            self._answer(connection, request.verb, _failure(request, _INSECURE))
         else:
             self._carry_out(connection, request)
+
+    def _exposed(self, connection: Connection) -> bool:
+        """Whether others may read what is sent, and that is not wanted."""
+        bare = connection.codec is PLAIN and address_block(connection.address) is not None
+        return bare and self._chat.rules.private_transport
 
     def _carry_out(self, connection: Connection, request: Request | Run) -> None:
         handler = HANDLERS[type(request)]
@@ -155,6 +188,7 @@ class Dispatcher:
         """A request that must wait; afterwards the connection's next lines."""
         try:
             await start()
+            connection.change_codec()
             if connection.unwelcomed:
                 await self._welcome(connection)
         except ChatError as error:

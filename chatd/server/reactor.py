@@ -16,7 +16,7 @@ import trio
 
 from chatd.chat.changes import SessionUsed
 from chatd.chat.chat import Chat
-from chatd.protocol.errors import Code
+from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.lifecycle import State, Step, after
 
 from .connection import REPLY_BYTES_MAX, Connection
@@ -37,7 +37,8 @@ _OUT = select.EPOLLOUT
 
 
 class Reactor:
-    """All connections. `carry_on` carries out some of a connection's lines."""
+    """All connections. `carry_on` carries out some of a connection's lines; `reject` ends one that
+    sent what it must not."""
 
     def __init__(self, chat: Chat, now: Callable[[], float]) -> None:
         self.chat = chat
@@ -49,6 +50,7 @@ class Reactor:
         self._later_until = 0.0  # so long, on the clock of `now`; 0: nothing waits
         self.reading = True
         self.carry_on: Callable[[Connection], None]
+        self.reject: Callable[[Connection, ChatError], None]
         self.committer: Committer
         self._ready: list[Connection] = []  # have input to go on with
         self._drained: dict[Connection, trio.Event] = {}
@@ -216,6 +218,8 @@ class Reactor:
             self._input_ended(connection, Step.INPUT_ENDED)
         except OSError:
             self._input_ended(connection, Step.PEER_LOST)
+        except ChatError as error:
+            self.reject(connection, error)
 
     def _input_ended(self, connection: Connection, step: Step) -> None:
         connection.readable = False

@@ -17,6 +17,7 @@ import structlog
 import trio
 
 import chatd
+from chatd.chat.channels import Channels
 from chatd.chat.chat import Chat, Ids, Rules
 from chatd.chat.clock import Clock
 from chatd.chat.directory import Directory
@@ -27,6 +28,8 @@ from chatd.protocol.errors import Code
 from chatd.protocol.events import PROTOCOL
 from chatd.protocol.fields import HISTORY_LIMIT_MAX, TEXT_BYTES_MAX
 from chatd.protocol.lines import LINE_BYTES_MAX
+from chatd.security.channel import Acceptor
+from chatd.security.keys import CHANNEL, ServerKey
 from chatd.security.passwords import Hasher
 from chatd.security.throttle import Quota, Slowdown
 from chatd.storage.sqlite import SqliteStore
@@ -46,7 +49,7 @@ from .tls import Certificate, CertificateError
 SPARE_DESCRIPTORS = 64
 ADDRESSES_KEPT_MAX = 100_000
 ACCEPT_PAUSE_SECONDS = 1
-FEATURES = "rooms direct history send-once unread invites salt vault identity e2e"
+FEATURES = "rooms direct history send-once unread invites salt vault identity e2e seal"
 """What clients may ask of this server, beyond what any server of chat/1 has."""
 LINGER_SECONDS_MAX = 0.5
 POLL_SECONDS = 0.01  # only while stopping: many things may still be under way
@@ -93,6 +96,7 @@ class Server:
             self.store,
             self.settings.idle_login_seconds_max,
             self.settings.login_seconds_max,
+            self.settings.idle_sealed_seconds_max,
         )
         self.doors.paused = lambda: nursery.start_soon(self._open_later)
         self.doors.open()
@@ -160,7 +164,7 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
         store = SqliteStore(home.database, home.key)
         store.keep(settings.send_ids_hours, settings.session_idle_days_max)
         async with aclosing(store):
-            server = _build(settings, reload, store, home.key.fingerprint())
+            server = _build(settings, reload, store, home.key)
             server.certificate = certificate
             server.doors.doors = list(doors)
             await server.run(signals)
@@ -168,7 +172,7 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
 
 
 def _build(
-    settings: Settings, reload: Callable[[], Settings], store: SqliteStore, fingerprint: str
+    settings: Settings, reload: Callable[[], Settings], store: SqliteStore, key: ServerKey
 ) -> Server:
     hub, epoch = Hub(), Epoch()
     passwords = PasswordThreads(
@@ -187,10 +191,9 @@ def _build(
         clock=Clock(),
         ids=Ids.after(store.highest.account, store.highest.conversation, store.highest.session),
         now=trio.current_time,
-        slowdown=Slowdown(
-            settings.login_failures_free, 1, settings.login_wait_seconds_max, ADDRESSES_KEPT_MAX
-        ),
+        slowdown=_slowdown(settings),
         registrations=_quota(settings),
+        channels=Channels(Acceptor(key.derive(CHANNEL)), _slowdown(settings)),
         info=lambda: _info(server),
         volatile_ids=OrderedDict(),
     )
@@ -198,7 +201,7 @@ def _build(
     doors = Doors(
         reactor,
         settings.server_name,
-        fingerprint,
+        key.fingerprint(),
         settings.outbox_bytes_max,
         _raise_descriptors(settings.connections_max),
         lambda: None,
@@ -210,7 +213,16 @@ def _build(
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(settings.registration == "open", settings.session_idle_days_max)
+    return Rules(
+        settings.registration == "open",
+        settings.session_idle_days_max,
+        settings.transport == "private",
+    )
+
+
+def _slowdown(settings: Settings) -> Slowdown:
+    wait_seconds_max = settings.login_wait_seconds_max
+    return Slowdown(settings.login_failures_free, 1, wait_seconds_max, ADDRESSES_KEPT_MAX)
 
 
 def _quota(settings: Settings) -> Quota:

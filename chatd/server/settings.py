@@ -45,9 +45,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     outbox_bytes_max: Annotated[int, Meta(ge=131_072, le=1_073_741_824)] = 1_048_576
     connections_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
     idle_login_seconds_max: Annotated[int, Meta(ge=1, le=3_600)] = 60
+    idle_sealed_seconds_max: Annotated[int, Meta(ge=1, le=3_600)] = 300
     login_seconds_max: Annotated[int, Meta(ge=1, le=86_400)] = 600
     shutdown_seconds_max: Annotated[int, Meta(ge=1, le=60)] = 4
 
+    transport: Literal["any", "private"] = "any"
     registration: Literal["open", "closed"] = "open"
     registrations_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
     registrations_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600

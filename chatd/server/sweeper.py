@@ -18,6 +18,7 @@ from chatd.storage.base import Store
 
 from .connection import Connection
 from .reactor import Reactor
+from .sealing import Sealed
 
 SWEEP_SECONDS = 1
 PEERS_SWEEP_SECONDS = 15
@@ -45,6 +46,7 @@ class Sweeper:
     store: Store
     idle_login_seconds_max: float
     login_seconds_max: float
+    idle_sealed_seconds_max: float
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -76,10 +78,14 @@ class Sweeper:
         if connection.codec.opening:
             if now - connection.opened_seconds >= HANDSHAKE_SECONDS_MAX:
                 self.reactor.close(connection)
-        elif now - connection.quiet_since_seconds >= self.idle_login_seconds_max:
+        elif now - connection.quiet_since_seconds >= self._idle_seconds_max(connection):
             connection.goodbye(Code.TIMEOUT, "No line came for too long; log in sooner.")
         elif now - connection.opened_seconds >= self.login_seconds_max:
             connection.goodbye(Code.TIMEOUT, "You did not log in; connect again when ready.")
+
+    def _idle_seconds_max(self, connection: Connection) -> float:
+        sealed = isinstance(connection.codec, Sealed)
+        return self.idle_sealed_seconds_max if sealed else self.idle_login_seconds_max
 
     async def _peers(self) -> None:
         """Keep-alive finds dead peers that owe us nothing; these are those that do: the kernel

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from chatd.protocol.errors import Code
+from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.events import Bye
 from chatd.protocol.wire import write_event
 
@@ -71,6 +71,7 @@ class Tls:
 
     __slots__ = ("_early", "_fresh", "_incoming", "_outgoing", "_tls", "ended", "opening")
     guarded = True
+    peer_key = None
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -78,7 +79,7 @@ class Tls:
         self._early: list[bytes] = []  # to be sent once the handshake is over
         self._fresh = True
         self.opening = True
-        self.ended: EOFError | OSError | None = None
+        self.ended: EOFError | OSError | ChatError | None = None
 
     @property
     def waiting(self) -> int:

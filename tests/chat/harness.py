@@ -24,6 +24,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from chatd.chat.changes import Change
+from chatd.chat.channels import Channels
 from chatd.chat.chat import Chat, Ids, Rules
 from chatd.chat.clock import Clock
 from chatd.chat.directory import Directory
@@ -32,7 +33,8 @@ from chatd.chat.ledger import Ledger
 from chatd.chat.ports import Unavailable
 from chatd.chat.routes import Epoch
 from chatd.protocol.lifecycle import State
-from chatd.security.keys import ServerKey
+from chatd.security.channel import Acceptor
+from chatd.security.keys import CHANNEL, ServerKey
 from chatd.security.passwords import Hasher
 from chatd.security.throttle import Quota, Slowdown
 from chatd.server.codecs import PLAIN, Codec
@@ -171,6 +173,11 @@ class World:
             now=now,
             slowdown=Slowdown(limits.get("failures_free", 5), 1, 60, 1_000),
             registrations=Quota(1_000, 600, 1_000),
+            channels=Channels(
+                Acceptor(KEY.derive(CHANNEL)),
+                Slowdown(limits.get("failures_free", 5), 1, 60, 1_000),
+                Quota(limits.get("handshakes_max", 200), 10, 1_000),
+            ),
             info=dict,
             volatile_ids=OrderedDict(),
         )

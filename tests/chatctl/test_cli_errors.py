@@ -19,7 +19,7 @@ from .shell import Shell, member
 
 NOT_COMMANDS = {
     *{"AUTH", "RESUME", "MSG", "HELP", "INFO", "PING", "QUIT"},
-    *{"SALT", "VAULT", "STORE", "PUBLISH", "IDENTITY"},
+    *{"SALT", "SEAL", "VAULT", "STORE", "PUBLISH", "IDENTITY"},
 }
 """Verbs that have no command of their own: `login` and `send` use them, or `call` does."""
 

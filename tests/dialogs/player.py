@@ -1,7 +1,7 @@
 """Plays a dialog (script.py) against a real server, and is strict about it.
 
 Each client must receive exactly the lines that are listed, in their order, and at the end nothing
-else: a last PING is answered at once. Four ways to send give four plays of every dialog.
+else: a last PING is answered at once. Five ways to send give five plays of every dialog.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Sending(Enum):
     WHOLE = auto()
     BYTE_BY_BYTE = auto()
     ONE_PACKET = auto()
-    TLS = auto()  # whole, inside TLS
+    TLS = auto()  # whole, inside TLS; SEALED likewise
+    SEALED = auto()
 
 
 class WrongPlay(AssertionError):
@@ -114,17 +115,15 @@ class Player:
 
     def _expect(self, step: Expect) -> None:
         for _ in range(step.times):
-            got = self._read(step)
-            if not self._memory.matches(step.line, got):
+            if not self._memory.matches(step.line, got := self._read(step)):
                 raise _wrong(step, got)
         if step.way is Way.MANY:
             self._expect_more(step)
 
     def _expect_more(self, step: Expect) -> None:
-        peer = self._peer(step.client)
         while self._memory.matches(step.line, got := self._read(step)):
             pass
-        peer.put_back(got)
+        self._peer(step.client).put_back(got)
 
     def _expect_any_order(self, block: list[Expect]) -> None:
         left = list(block)
@@ -203,6 +202,7 @@ class Player:
         if self._server is None:
             tls = certificate() if self._sending is Sending.TLS else None
             self._server = QuickServer(self._folder, tls=tls, **self._settings)
+            self._server.sealed = self._sending is Sending.SEALED
             self._server.start()
         return self._server
 

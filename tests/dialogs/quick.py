@@ -1,4 +1,4 @@
-"""A server that starts fast, since there are many dialogs and each is played four times.
+"""A server that starts fast, since there are many dialogs and each is played five times.
 
 It is forked from a process that has imported chatd already, and otherwise like any other: a process
 with its own port and data, that can be killed.

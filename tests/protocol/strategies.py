@@ -51,6 +51,8 @@ BY_FORM: dict[str, st.SearchStrategy[Any]] = {
     "blob": filled,
     "blob, a bar as \\p": filled,
     "JWK Set": filled,
+    "NK, NX or IK": st.sampled_from(["NK", "NX", "IK"]),
+    "base64url": st.binary(max_size=100),
     "version": numbers,
     "seq": numbers,
     "number": numbers,

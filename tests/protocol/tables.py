@@ -113,6 +113,8 @@ RULES = {
     "43 characters base64url": "token",
     "RFC 3339, UTC, ms": "time",
     "JWK Set": "text",
+    "NK, NX or IK": '["Noise_"] ("NK" / "NX" / "IK")',
+    "base64url": "base64url",
     "blob": "text",
     "blob, a bar as \\p": "secret",
     "blob, may be empty": "[text]",
@@ -165,7 +167,7 @@ def _alternatives(name: str, choices: list[str]) -> list[str]:
 # Cells
 
 _SHARED = {
-    Code.BAD_LINE: "any line, as `ERROR`; `*BYE` to HTTP",
+    Code.BAD_LINE: "any line, as `ERROR`; `*BYE` to HTTP, and for a line that is not sealed; SEAL",
     Code.LINE_TOO_LONG: "any line, as `ERROR`",
     Code.UNKNOWN_VERB: "any line, as `ERROR`",
     Code.BAD_FIELD: "every command",
@@ -174,6 +176,7 @@ _SHARED = {
     Code.UNAVAILABLE: "every command that needs the database; `*BYE` of a full server",
     Code.DENIED: "`*BYE`",
     **dict.fromkeys((Code.TIMEOUT, Code.SHUTDOWN, Code.QUIT, Code.EOF), "`*BYE`"),
+    Code.INSECURE: "every command with a secret, where the server takes none in the clear",
     Code.EXPIRED: "kept for later versions",
 }
 

@@ -23,6 +23,8 @@ _TRANSCRIPT = re.compile(
 _LITERALS = [
     ("time", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")),
     ("token", re.compile(r"(?<=AUTH\|SUCCESS\|)[A-Za-z0-9_-]{43}$", re.MULTILINE)),
+    ("answer", re.compile(r"(?<=SEAL\|SUCCESS\|)[A-Za-z0-9_-]{128}$", re.MULTILINE)),
+    ("sealed", re.compile(r"(?<=< =)[A-Za-z0-9_-]+$", re.MULTILINE)),
     ("session", re.compile(r"(?<=\|)(?=[a-z]*[2-7])[a-z2-7]{12}\b")),
 ]
 

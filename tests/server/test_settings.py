@@ -201,6 +201,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "listen": st.lists(st.sampled_from(["a:1", "[::1]:0", "10.0.0.1:99"]), min_size=1, max_size=4),
     **dict.fromkeys(PATHS, st.text(string.ascii_letters + "/.", min_size=1)),
     "name": st.text("abc äöü|", min_size=1).filter(str.strip),
+    "transport": st.sampled_from(["any", "private"]),
     "registration": st.sampled_from(["open", "closed"]),
     "log_format": st.sampled_from(["auto", "human", "json"]),
     "log_level": st.sampled_from(["debug", "info", "warning", "error"]),

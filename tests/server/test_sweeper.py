@@ -28,9 +28,9 @@ from tests.chat.harness import SECRET, Client, World, serving
 
 @asynccontextmanager
 async def swept(folder: Path) -> AsyncIterator[World]:
-    """A server whose time-outs are 60 and 600 seconds."""
+    """A server whose time-outs are 60, 600 and, where it is sealed, 300 seconds."""
     async with serving(folder) as world, trio.open_nursery() as nursery:
-        nursery.start_soon(Sweeper(world.chat, world.reactor, world.store, 60, 600).run)
+        nursery.start_soon(Sweeper(world.chat, world.reactor, world.store, 60, 600, 300).run)
         await world.rest()
         yield world
         nursery.cancel_scope.cancel()

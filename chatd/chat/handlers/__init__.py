@@ -1,10 +1,21 @@
 """The handlers of all commands; importing this registers them."""
 
-from . import about, accounts, membership, messages, moderation, reading, sealed, sessions
+from . import (
+    about,
+    accounts,
+    channel,
+    membership,
+    messages,
+    moderation,
+    reading,
+    sealed,
+    sessions,
+)
 
 __all__ = [
     "about",
     "accounts",
+    "channel",
     "membership",
     "messages",
     "moderation",

@@ -1,0 +1,107 @@
+"""The sealed channel: the server's part in a handshake of Noise (revision 34), and what follows.
+
+All patterns that are spoken have two messages, one each way, so that a handshake is one request and
+its answer, and none is ever kept half done.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from noise.connection import Keypair, NoiseConnection
+from noise.exceptions import NoiseValueError
+
+from chatd.protocol.channel import PROLOGUE, noise_name
+
+
+class HandshakeError(ValueError):
+    """The first message of a handshake is not one for us."""
+
+
+class ChannelError(Exception):
+    """A message does not open: it was changed, is not the next, or is none at all."""
+
+
+class Channel:
+    """One end, after the handshake. Messages open in the order in which they were sealed, and the
+    key of a direction is another after each of them (Noise, section 11.3), so that who takes a key
+    from memory opens nothing earlier. (No more is promised: Python may keep copies of a key that
+    was replaced or let go of until that memory is used for something else.)
+    """
+
+    __slots__ = ("_claimed_key", "_incoming", "_outgoing", "peer_key")
+
+    def __init__(self, incoming: Any, outgoing: Any, claimed_key: bytes | None) -> None:
+        self._incoming = incoming  # CipherStates (Noise, section 5.1)
+        self._outgoing = outgoing
+        self._claimed_key = claimed_key
+        self.peer_key: bytes | None = None
+        """The other end's static key, if the pattern has one, once a message has opened: a first
+        message that somebody repeats names its key as well, and proves nothing."""
+
+    def __repr__(self) -> str:
+        return "Channel(…)"
+
+    def seal(self, plain: bytes) -> bytes:
+        """The next message; it has 16 bytes more."""
+        message: bytes = self._outgoing.encrypt_with_ad(b"", plain)
+        self._outgoing.rekey()
+        return message
+
+    def open(self, message: bytes) -> bytes:
+        """What the next message carries. ChannelError."""
+        try:
+            plain: bytes = self._incoming.decrypt_with_ad(b"", message)
+        except InvalidTag:
+            raise ChannelError("a message does not open") from None
+        self._incoming.rekey()
+        self.peer_key = self._claimed_key
+        return plain
+
+
+class Acceptor:
+    """Answers handshakes with an X25519 private key of 32 bytes."""
+
+    __slots__ = ("_private",)
+
+    def __init__(self, private: bytes) -> None:
+        self._private = private
+
+    def __repr__(self) -> str:
+        return "Acceptor(…)"
+
+    def accept(self, pattern: str, message: bytes) -> tuple[bytes, Channel]:
+        """The answer to the first message of NK, NX or IK, and the channel that it opens; takes
+        0.3 ms. HandshakeError."""
+        noise = self._responder(pattern)
+        try:
+            payload = noise.read_message(message)
+            claimed_key = _static_key(noise)
+            answer = bytes(noise.write_message())
+        except (InvalidTag, NoiseValueError, ValueError):  # ValueError: a point of low order
+            raise HandshakeError("was not made for this server's key, or was changed") from None
+        if payload:
+            raise HandshakeError("carries something; it must be empty")
+        return answer, _channel(noise, claimed_key)
+
+    def _responder(self, pattern: str) -> NoiseConnection:
+        noise = NoiseConnection.from_name(noise_name(pattern))
+        noise.set_as_responder()
+        noise.set_prologue(PROLOGUE)
+        noise.set_keypair_from_private_bytes(Keypair.STATIC, self._private)
+        noise.start_handshake()
+        return noise
+
+
+def _static_key(noise: NoiseConnection) -> bytes | None:
+    """The initiator's, where its message has told it."""
+    key = noise.noise_protocol.handshake_state.rs
+    return getattr(key, "public_bytes", None)
+
+
+def _channel(noise: NoiseConnection, claimed_key: bytes | None) -> Channel:
+    """The channel alone: a NoiseConnection refers to itself, so that its keys would stay until a
+    collection of garbage."""
+    ends, noise.noise_protocol = noise.noise_protocol, None
+    return Channel(ends.cipher_state_decrypt, ends.cipher_state_encrypt, claimed_key)
