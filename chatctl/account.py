@@ -109,7 +109,9 @@ async def recover_session(
         if content is None:
             raise Problem(Status.NOT_OPENED, f"{me} has no vault; log in to make one")
         kept = await change_password(desk, client, proof.secret, new, Made(content))
-        desk.keep(Profile(desk.server, me, token, desk.trust.ca, desk.trust.pin, **kept))
+        desk.keep(
+            Profile(desk.server, me, token, desk.trust.ca, client.pin or desk.trust.pin, **kept)
+        )
     except BaseException:
         await client.call(Logout())
         raise
@@ -123,9 +125,9 @@ def _profile(
     if made is None:
         # The server's name is known as before: others may use this profile again.
         known = None if desk.elsewhere else desk.profile.server_name
-        return Profile(desk.server, user, token, trust.ca, trust.pin, known)
+        return Profile(desk.server, user, token, trust.ca, client.pin or trust.pin, known)
     secrets = _secrets(desk, client, proof, made)
-    return Profile(desk.server, user, token, trust.ca, trust.pin, **secrets)
+    return Profile(desk.server, user, token, trust.ca, client.pin or trust.pin, **secrets)
 
 
 def _secrets(desk: Desk, client: Client, proof: Credentials, made: Made) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class Address:
         return False
 
     @property
-    def is_private(self) -> bool:
-        """Whether nobody on the way can read along."""
-        return self.tls or self.is_here
+    def seals(self) -> bool:
+        """Whether others on the way could read along, if it were not sealed."""
+        return not (self.tls or self.is_here)
 
 
 def parse_address(text: str) -> Address:

@@ -15,6 +15,7 @@ from .commands import (
     keys,
     listening,
     messages,
+    netcat,
     rooms,
     secrets,
     sending,
@@ -71,7 +72,7 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
         rooms.block,
         rooms.unblock,
     ),
-    "Server": (benching.bench, calling.call),
+    "Server": (benching.bench, calling.call, netcat.nc),
 }
 """Every command under the heading that `--help` shows it below; `set_` is typed `set`."""
 

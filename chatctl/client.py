@@ -17,6 +17,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 import trio
@@ -73,6 +74,11 @@ class Client:
         return self._session.hello
 
     @property
+    def pin(self) -> str | None:
+        """Of the server's key, where the connection is sealed with it."""
+        return self._session.pin
+
+    @property
     def user(self) -> str | None:
         """Who is logged in."""
         return self._session.feed.user
@@ -125,7 +131,10 @@ async def connect(
     """
     address = parse_address(server) if isinstance(server, str) else server
     link = await open_link(address)
+    if link.pin is not None:  # the same server's from now on, also when it comes back
+        address = replace(address, trust=replace(address.trust, pin=link.pin))
     session = Session(link.hello)
+    session.pin = link.pin
     client = Client(session)
     with ungrouped():
         async with trio.open_nursery() as nursery:

@@ -19,10 +19,10 @@ from .address import Address, parse_address
 from .client import Client, connect
 from .errors import CannotConnect, NotVerified
 from .output import Output, fields_of
-from .problems import Problem, logged_out, problem_of, usage
+from .problems import Problem, complain, logged_out, problem_of, usage
 from .profile import DEFAULT_NAME, Profile, load, save
 from .session import plain_name
-from .trust import Trust, parse_pin
+from .trust import Trust, fingerprint_of, parse_pin
 
 DEFAULT_SERVER = "127.0.0.1:4040"
 _ENDED = "Your session has ended"
@@ -121,19 +121,26 @@ class Desk:
             raise logged_out(sentence, f"--server {self.server} --profile ANOTHER ")
         return self.profile.token
 
-    def demand_private(self) -> None:
-        """No password leaves over a line on which others can read along. Raises Problem."""
-        if not self.address.is_private:
-            raise usage(
-                f"Others can read along on the way to {self.server}, so no password goes there;"
-                " use --server chats://HOST if it speaks TLS, or a tunnel to it"
-            )
-
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[Client]:
         """A connection that is not logged in."""
         async with connect(self.address, token=None, reconnect=False) as client:
+            self.learn_key(client.pin)
             yield client
+
+    def learn_key(self, pin: str | None) -> None:
+        """The pin of a key that a server sealed with: at first sight it is told, and kept where the
+        profile is of that server."""
+        if pin is None or self.trust.pin is not None:
+            return
+        shown = fingerprint_of(pin)
+        complain(f"The key of {self.server} is new to you; compare it with who runs it: {shown}")
+        if not self.elsewhere and self.profile.server is not None:
+            self.amend(pin=pin)
+
+    def at(self, server: str) -> Desk:
+        """The same at another server."""
+        return Desk(server, self.profile_name, self.out.as_json, self._ca, self._pin)
 
     @asynccontextmanager
     async def login(self, *, reconnect: bool = False) -> AsyncIterator[Client]:
@@ -150,6 +157,7 @@ class Desk:
                 raise
             if self.profile.user is not None:
                 demand_same(self.profile.user, client.user)
+            self.learn_key(client.pin)
             yield client
 
     async def call(self, request: Command[Reply], human: str) -> None:

@@ -12,8 +12,10 @@ from chatd.protocol.wire import read_event
 
 from .address import Address
 from .errors import CannotConnect, ConnectionLost
+from .sealing import Handshake
 from .session import Session
 from .transport import Transport, dial
+from .trust import pin_of
 
 HELLO_SECONDS_MAX = 20.0
 
@@ -21,10 +23,14 @@ HELLO_SECONDS_MAX = 20.0
 class Link:
     """A connection whose server has said hello."""
 
-    def __init__(self, transport: Transport, hello: Hello, early: list[str]) -> None:
+    def __init__(
+        self, transport: Transport, hello: Hello, early: list[str], pin: str | None = None
+    ) -> None:
         self.hello = hello
+        self.pin = pin
+        """Of the server's key, where the connection was sealed with it."""
         self.why: Exception = ConnectionLost("The client was closed.")
-        self._transport = transport
+        self.transport = transport
         self._early = early  # lines that came together with the hello
         self._scope = trio.CancelScope()
 
@@ -43,7 +49,7 @@ class Link:
                     nursery.start_soon(self._write, session)
                     nursery.start_soon(welcome, self)
         finally:
-            await self._transport.aclose()
+            await self.transport.aclose()
 
     async def _read(self, session: Session) -> None:
         lines = self._early
@@ -52,7 +58,7 @@ class Link:
                 for line in filter(None, lines):
                     session.line(line)
                 session.stir()
-                lines = await self._transport.receive()
+                lines = await self.transport.receive()
         except (ConnectionLost, ChatError) as why:
             session.stir()
             self.end(why)
@@ -64,7 +70,7 @@ class Link:
                 await session.to_send.park()
                 continue
             try:
-                await self._transport.send(data)
+                await self.transport.send(data)
             except ConnectionLost:
                 return  # what the server said last is still there to read; then reading ends too
 
@@ -93,4 +99,28 @@ async def _greeted(transport: Transport, address: Address) -> Link:
         raise CannotConnect(f"The server at {address} says: {event.sentence}")
     if not isinstance(event, Hello) or event.protocol != PROTOCOL:
         raise CannotConnect(f"What answers at {address} does not speak {PROTOCOL}.")
-    return Link(transport, event, lines[1:])
+    if not address.seals:
+        return Link(transport, event, lines[1:])
+    return Link(transport, event, [], await _sealed(transport, event, address, lines[1:]))
+
+
+async def _sealed(transport: Transport, hello: Hello, address: Address, early: list[str]) -> str:
+    """Seal the connection; the pin of the key that the server has. CannotConnect, NotVerified."""
+    handshake = Handshake(str(address))
+    try:
+        await transport.send(handshake.request)
+        while not early:
+            early = await transport.receive()
+    except ConnectionLost as lost:
+        raise CannotConnect(
+            f"{address} was lost while it was being sealed: {lost.sentence}"
+        ) from None
+    line, *more = early
+    if line.startswith("*BYE|"):
+        raise CannotConnect(f"The server at {address} says: {line}")
+    server_key, channel = handshake.finish(line)
+    address.trust.check_key(server_key, hello.server_key_fingerprint, str(address))
+    if more:
+        raise CannotConnect(f"{address} sent more than its answer before sealing.")
+    transport.seal(channel)
+    return pin_of(server_key)

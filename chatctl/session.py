@@ -36,6 +36,8 @@ class Session:
 
     def __init__(self, hello: Hello) -> None:
         self.hello = hello
+        self.pin: str | None = None
+        """Of the server's key, where connections are sealed with it."""
         self.token: str | None = None
         self.pending = Pending()
         self.feed = Feed()

@@ -9,9 +9,11 @@ import ssl
 import trio
 
 from chatd.protocol.lines import OUTPUT_LINE_BYTES_MAX
+from chatd.security.channel import Channel
 
 from .address import Address
 from .errors import CannotConnect, ConnectionLost, NotVerified
+from .sealing import SealedStream
 
 RECEIVE_BYTES_MAX = 32_768
 _CLOSED = "The server closed the connection."
@@ -31,6 +33,11 @@ class LineCutter:
 
     def __init__(self) -> None:
         self._rest = b""
+
+    @property
+    def partial(self) -> bool:
+        """Whether a line has begun."""
+        return bool(self._rest)
 
     def receive(self, data: bytes) -> list[str]:
         """The lines that `data` completes. ConnectionLost where they are none of chat/1."""
@@ -64,6 +71,23 @@ class Transport:
         """Send whole lines. ConnectionLost."""
         try:
             await self._stream.send_all(data)
+        except trio.BrokenResourceError as error:
+            raise ConnectionLost(_why(error)) from None
+
+    def seal(self, channel: Channel) -> None:
+        """From now on all goes through `channel`. ConnectionLost where more came than the answer
+        that opened it."""
+        if self._cutter.partial:
+            raise ConnectionLost("The server sent more than its answer before sealing.")
+        self._stream = SealedStream(self._stream, channel)
+
+    async def send_eof(self) -> None:
+        """Say that no more will come, and go on reading. ConnectionLost."""
+        try:
+            if isinstance(self._stream, trio.abc.HalfCloseableStream):
+                await self._stream.send_eof()
+            else:
+                await self._stream.send_all(b"QUIT\n")  # trio's TLS cannot end one way alone
         except trio.BrokenResourceError as error:
             raise ConnectionLost(_why(error)) from None
 

@@ -8,15 +8,19 @@ import re
 import ssl
 from dataclasses import dataclass
 
+from chatd.protocol import base64url
+
 from .errors import CannotConnect, NotVerified
 
+_DIGEST_BYTES = 32
 _PIN = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """`pin`: the one certificate that is taken; else `ca`: a file of those that vouch for others,
-    in PEM; else the system's."""
+    """`pin`: the one certificate, or key of a sealed channel, that is taken; else `ca`: a file of
+    those that vouch for others, in PEM; else the system's, or the first key that is shown.
+    """
 
     ca: str | None = None
     pin: str | None = None
@@ -45,22 +49,53 @@ class Trust:
                 " it whether it was renewed; if so, log in with --pin and the new fingerprint."
             )
 
+    def check_key(self, server_key: bytes, told: str, where: str) -> None:
+        """Compare the key that the server has proved to have with the pin, and with the fingerprint
+        that `*HELLO` told. NotVerified."""
+        shown = pin_of(server_key)
+        if self.pin is not None and not hmac.compare_digest(shown, self.pin):
+            raise NotVerified(
+                f"{where} does not have the key that is pinned, {fingerprint_of(self.pin)}, but"
+                f" {fingerprint_of(shown)}; nothing was sent. Ask who runs it whether it was made"
+                " anew; if so, log in with --pin and the new fingerprint."
+            )
+        if shown != f"sha256:{_digest(told)}":
+            real = fingerprint_of(shown)
+            raise NotVerified(f"{where} says that its key is {told}, but it is {real}.")
+
 
 SYSTEM = Trust()
 
 
 def pin_of(certificate: bytes) -> str:
-    """`sha256:` and the certificate's SHA-256 in hex."""
+    """`sha256:` and the SHA-256, in hex, of a certificate or a server's key."""
     return f"sha256:{hashlib.sha256(certificate).hexdigest()}"
 
 
+def fingerprint_of(pin: str) -> str:
+    """A pin as `*HELLO` writes it."""
+    return base64url.encode(bytes.fromhex(pin.removeprefix("sha256:")))
+
+
 def parse_pin(text: str) -> str:
-    """A pin as `chatd cert` or `openssl x509 -fingerprint -sha256` print it. ValueError."""
+    """A pin as `chatd cert` or `openssl x509 -fingerprint -sha256` print it, or as it stands in
+    `*HELLO`. ValueError."""
+    if digest := _digest(text):
+        return f"sha256:{digest}"
     _, _, fingerprint = text.lower().replace("=", ":", 1).rpartition("fingerprint:")
     pin = "sha256:" + fingerprint.removeprefix("sha256:").replace(":", "")
     if _PIN.fullmatch(pin) is None:
-        raise ValueError("a pin is sha256: and the certificate's SHA-256, 64 hex digits")
+        raise ValueError("a pin is sha256: and 64 hex digits, or the 43 characters of *HELLO")
     return pin
+
+
+def _digest(fingerprint: str) -> str | None:
+    """The SHA-256, in hex, that `*HELLO` tells in base64url; None where it is none."""
+    try:
+        digest = base64url.decode(fingerprint)
+    except ValueError:
+        return None
+    return digest.hex() if len(digest) == _DIGEST_BYTES else None
 
 
 def _load(context: ssl.SSLContext, file: str) -> None:

@@ -42,7 +42,6 @@ async def register(
     password_file: PasswordFile = None,
 ) -> None:
     """Make an account, its keys, and the vault that holds them. It does not log in."""
-    desk.demand_private()
     password = Passwords(password_stdin, password_file).take("password", twice=True)
     async with desk.visit() as client:
         fresh = await fresh_credentials(desk, client, user, password)
@@ -66,7 +65,6 @@ async def login(
     """Log in; the profile keeps the session's token and what opens the vault."""
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl login NAME")
-    desk.demand_private()
     password = Passwords(password_stdin, password_file).take("password")
     before = desk.profile
     async with desk.visit() as client:
@@ -134,7 +132,6 @@ async def erase(
 ) -> None:
     """Delete your account for good. What you wrote stays with the others, from ~erased."""
     desk.token()
-    desk.demand_private()
     if not (password_stdin or password_file) and not desk.out.as_json:
         desk.out.show(f"This deletes {desk.profile.user} at {desk.server} for good.", {})
     password = Passwords(password_stdin, password_file).take("password")

@@ -38,7 +38,6 @@ async def passwd(
 ) -> None:
     """Change the password; all other sessions end. Takes the old one, then the new one."""
     desk.token()
-    desk.demand_private()
     passwords = Passwords(password_stdin, password_file)
     old, new = passwords.take("old password"), passwords.take("new password", twice=True)
     async with desk.login() as client:
@@ -61,7 +60,6 @@ async def secure(
     All other sessions end.
     """
     desk.token()
-    desk.demand_private()
     passwords = Passwords(password_stdin, password_file)
     old = passwords.take("password")
     new = passwords.take_or_none("new password (Enter keeps the old one)", twice=True) or old
@@ -89,7 +87,6 @@ async def recover(
     """
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl recover NAME")
-    desk.demand_private()
     passwords = Passwords(password_stdin, password_file)
     current = passwords.take("password that the server accepts now")
     key = RecoveryKey.read(passwords.take("recovery key"))

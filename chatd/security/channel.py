@@ -1,4 +1,4 @@
-"""The sealed channel: the server's part in a handshake of Noise (revision 34), and what follows.
+"""The sealed channel: both parts in a handshake of Noise (revision 34), and what follows.
 
 All patterns that are spoken have two messages, one each way, so that a handshake is one request and
 its answer, and none is ever kept half done.
@@ -92,6 +92,36 @@ class Acceptor:
         noise.set_keypair_from_private_bytes(Keypair.STATIC, self._private)
         noise.start_handshake()
         return noise
+
+
+class Initiator:
+    """A client's part: NX, in which the server shows its key, to be compared by the caller."""
+
+    __slots__ = ("_noise", "message", "pattern")
+
+    def __init__(self) -> None:
+        self.pattern = "NX"
+        self._noise = NoiseConnection.from_name(noise_name(self.pattern))
+        self._noise.set_as_initiator()
+        self._noise.set_prologue(PROLOGUE)
+        self._noise.start_handshake()
+        self.message = bytes(self._noise.write_message())
+        """What SEAL sends."""
+
+    def __repr__(self) -> str:
+        return "Initiator(…)"
+
+    def finish(self, answer: bytes) -> tuple[bytes, Channel]:
+        """The key that the server has proved to have, 32 bytes, and the channel. HandshakeError."""
+        handshake = self._noise.noise_protocol.handshake_state  # it is let go of at the end
+        try:
+            payload = self._noise.read_message(answer)
+        except (InvalidTag, NoiseValueError, ValueError):
+            raise HandshakeError("was changed on its way") from None
+        if payload:
+            raise HandshakeError("carries something; it must be empty")
+        server_key: bytes = handshake.rs.public_bytes
+        return server_key, _channel(self._noise, None)
 
 
 def _static_key(noise: NoiseConnection) -> bytes | None:

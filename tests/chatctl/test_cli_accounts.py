@@ -29,16 +29,6 @@ def test_register_login_whoami_logout(shell: Shell) -> None:
     assert gone.err.startswith("chatctl: Not logged in")
 
 
-@pytest.mark.parametrize("command", ["register", "login"])
-@pytest.mark.parametrize("server", ["192.0.2.1", "chat://chat.example:4040", "[2001:db8::1]:4040"])
-def test_no_password_goes_where_others_read_along(shell: Shell, command: str, server: str) -> None:
-    words = (command, "ann", "--server", server, "--password-stdin")
-    ended = shell.type(*words, stdin=SECRET)
-    assert (ended.status, ended.out) == (2, "")
-    assert "chats://" in ended.err
-    assert ended.err.count("\n") == 1
-
-
 def test_a_token_lets_a_netcat_in(shared_server: Server, shell: Shell) -> None:
     tom = member(shared_server, shell.folder, "tom")
     token = tom.done("token").out.strip()

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from tests.peer import PATIENCE_SECONDS
@@ -27,7 +28,12 @@ class Listening:
 
     def next(self) -> dict[str, Any]:
         """The next object it prints."""
-        found: dict[str, Any] = json.loads(self.stdout.readline())
+        patience = Timer(PATIENCE_SECONDS, self.process.kill)
+        patience.start()
+        try:
+            found: dict[str, Any] = json.loads(self.stdout.readline())
+        finally:
+            patience.cancel()
         return found
 
     def texts(self, count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from chatctl.e2e import seal_vault
@@ -14,14 +15,23 @@ from .sealed_world import content_of, device, entered, keyed, kinds, texts, told
 from .shell import Shell
 from .test_cli_listen import listening
 
+LOOKS_MAX = 50
+
 
 def test_two_devices_listen(shared_server: Server, shell: Shell) -> None:
     ann = keyed(shared_server, shell.folder, "two-ann")
     phone = device(shared_server, shell.folder, "two-ann", "two-phone")
     bob = keyed(shared_server, shell.folder, "two-bob")
+    cyn = keyed(shared_server, shell.folder, "two-cyn")
     told(bob, "send", "two-ann", "first")
-    with listening(ann) as here, listening(phone) as there:
-        assert here.texts(1) == there.texts(1) == ["first"]
+    told(cyn, "send", "two-ann", "for the phone")
+    with ExitStack() as stack:
+        here = stack.enter_context(listening(ann, "two-bob"))
+        assert here.texts(1) == ["first"]
+        # What one device has read is not unread for the other.
+        assert any("two-bob" not in ann.done("unread").out for _ in range(LOOKS_MAX))
+        there = stack.enter_context(listening(phone))
+        assert there.texts(1) == ["for the phone"]
         bob.done("send", "--lines", "two-ann", stdin="\n".join(map(str, range(50))))
         for found in (here, there):
             assert found.texts(50) == [str(number) for number in range(50)]

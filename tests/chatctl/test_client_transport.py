@@ -80,20 +80,20 @@ def test_addresses(text: str, address: Address, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "private"),
+    ("text", "seals"),
     [
-        ("localhost", True),
-        ("127.8.9.1:99", True),
-        ("[::1]:99", True),
-        ("unix:/run/chatd.sock", True),
-        ("chats://chat.example", True),
-        ("chat.example", False),
-        ("localhost.example", False),
-        ("10.0.0.1", False),
+        ("localhost", False),
+        ("127.8.9.1:99", False),
+        ("[::1]:99", False),
+        ("unix:/run/chatd.sock", False),
+        ("chats://chat.example", False),
+        ("chat.example", True),
+        ("localhost.example", True),
+        ("10.0.0.1", True),
     ],
 )
-def test_whether_others_can_read_along(text: str, private: bool) -> None:
-    assert parse_address(text).is_private == private
+def test_what_others_could_read_along_is_sealed(text: str, seals: bool) -> None:
+    assert parse_address(text).seals == seals
 
 
 @pytest.mark.parametrize(

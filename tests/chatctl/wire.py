@@ -24,8 +24,8 @@ class Wire(ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, server: Server) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+    def __init__(self, server: Server, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), _Connection)
         self.there = "127.0.0.1", server.port
         self.sent: list[str] = []
         """What clients sent."""
@@ -38,8 +38,8 @@ class Wire(ThreadingTCPServer):
 
     @property
     def address(self) -> str:
-        """`127.0.0.1:PORT`."""
-        return f"127.0.0.1:{self.server_address[1]}"
+        """`HOST:PORT`."""
+        return f"{self.server_address[0]!s}:{self.server_address[1]}"
 
     def said(self, verb: str) -> list[str]:
         """The requests that clients made with this verb."""
@@ -92,9 +92,9 @@ def instead(verb: str, told: str) -> Callable[[str], str]:
 
 
 @contextmanager
-def wire(server: Server) -> Iterator[Wire]:
-    """A wire to `server`, until the end."""
-    with Wire(server) as made:
+def wire(server: Server, host: str = "127.0.0.1") -> Iterator[Wire]:
+    """A wire to `server`, at an address of this machine, until the end."""
+    with Wire(server, host) as made:
         listening = Thread(target=made.serve_forever)
         listening.start()
         try:
