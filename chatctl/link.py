@@ -12,7 +12,6 @@ from chatd.protocol.wire import read_event
 
 from .address import Address
 from .errors import CannotConnect, ConnectionLost
-from .sealing import Handshake
 from .session import Session
 from .transport import Transport, dial
 from .trust import pin_of
@@ -106,21 +105,27 @@ async def _greeted(transport: Transport, address: Address) -> Link:
 
 async def _sealed(transport: Transport, hello: Hello, address: Address, early: list[str]) -> str:
     """Seal the connection; the pin of the key that the server has. CannotConnect, NotVerified."""
+    from .sealing import Handshake, SealedStream  # noqa: PLC0415  the cryptography takes a while
+
     handshake = Handshake(str(address))
+    line = await _answer(transport, handshake.request, address, early)
+    server_key, channel = handshake.finish(line)
+    address.trust.check_key(server_key, hello.server_key_fingerprint, str(address))
+    transport.wrap(lambda outer: SealedStream(outer, channel))
+    return pin_of(server_key)
+
+
+async def _answer(transport: Transport, request: bytes, address: Address, early: list[str]) -> str:
+    """The line that answers `request`, with nothing behind it. CannotConnect."""
     try:
-        await transport.send(handshake.request)
+        await transport.send(request)
         while not early:
             early = await transport.receive()
     except ConnectionLost as lost:
-        raise CannotConnect(
-            f"{address} was lost while it was being sealed: {lost.sentence}"
-        ) from None
-    line, *more = early
-    if line.startswith("*BYE|"):
-        raise CannotConnect(f"The server at {address} says: {line}")
-    server_key, channel = handshake.finish(line)
-    address.trust.check_key(server_key, hello.server_key_fingerprint, str(address))
-    if more:
+        why = f"{address} was lost while it was being sealed: {lost.sentence}"
+        raise CannotConnect(why) from None
+    if early[0].startswith("*BYE|"):
+        raise CannotConnect(f"The server at {address} says: {early[0]}")
+    if len(early) > 1:
         raise CannotConnect(f"{address} sent more than its answer before sealing.")
-    transport.seal(channel)
-    return pin_of(server_key)
+    return early[0]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from collections.abc import Callable
 
 import trio
 
 from chatd.protocol.lines import OUTPUT_LINE_BYTES_MAX
-from chatd.security.channel import Channel
 
 from .address import Address
 from .errors import CannotConnect, ConnectionLost, NotVerified
-from .sealing import SealedStream
 
 RECEIVE_BYTES_MAX = 32_768
 _CLOSED = "The server closed the connection."
@@ -74,12 +73,12 @@ class Transport:
         except trio.BrokenResourceError as error:
             raise ConnectionLost(_why(error)) from None
 
-    def seal(self, channel: Channel) -> None:
-        """From now on all goes through `channel`. ConnectionLost where more came than the answer
-        that opened it."""
+    def wrap(self, inside: Callable[[trio.abc.Stream], trio.abc.Stream]) -> None:
+        """From now on all goes through the stream that `inside` makes of the one so far.
+        ConnectionLost where the server went on before."""
         if self._cutter.partial:
             raise ConnectionLost("The server sent more than its answer before sealing.")
-        self._stream = SealedStream(self._stream, channel)
+        self._stream = inside(self._stream)
 
     async def send_eof(self) -> None:
         """Say that no more will come, and go on reading. ConnectionLost."""
