@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import socket
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +26,8 @@ from dissononce.processing.handshakepatterns.interactive.NX import NXHandshakePa
 from dissononce.processing.impl.cipherstate import CipherState
 from dissononce.processing.impl.handshakestate import HandshakeState
 from dissononce.processing.impl.symmetricstate import SymmetricState
+
+from .wrapped import WrappedSocket
 
 PATTERNS = {"NK": NKHandshakePattern, "NX": NXHandshakePattern, "IK": IKHandshakePattern}
 PIECE_BYTES = 49_134
@@ -134,18 +135,15 @@ def _rekey(state: Any) -> None:
     state.set_nonce(nonce)
 
 
-class SealedSocket(socket.socket):
+class SealedSocket(WrappedSocket):
     """A connected socket, sealed from now on; `sock` itself is no more to be used. `*HELLO`, which
     comes before, is read again from this one."""
 
     def __init__(self, sock: socket.socket, caller: Caller | None = None) -> None:
-        timeout = sock.gettimeout()
-        super().__init__(sock.family, sock.type, sock.proto, sock.detach())
-        self.settimeout(timeout)
+        super().__init__(sock)
         self._lines = b""  # as they come
         self._plain = b""  # opened and not yet taken
         self._over = False
-        self._abrupt = False
         self.caller = caller or Caller()
         hello = self._line()
         super().sendall(f"{self.caller.line}\n".encode())
@@ -171,18 +169,6 @@ class SealedSocket(socket.socket):
         """Say that no more will come, in the channel alone."""
         assert how == socket.SHUT_WR
         super().sendall(self.caller.sealed(b""))
-
-    def setsockopt(self, level: int, option: int, value: Any) -> None:  # type: ignore[override]
-        """As of any socket; one that is told not to linger closes without a word."""
-        self._abrupt = self._abrupt or option == socket.SO_LINGER
-        super().setsockopt(level, option, value)
-
-    def close(self) -> None:
-        """Say that no more will come, and close at once."""
-        if not self._abrupt and self.fileno() >= 0:
-            with suppress(OSError):
-                self.shutdown(socket.SHUT_WR)
-        super().close()
 
     def _line(self) -> bytes:
         """The next line as it comes. ConnectionResetError where the input just ends."""

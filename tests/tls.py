@@ -13,12 +13,13 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from chatd.server.certificates import write_self_signed
+
+from .wrapped import WrappedSocket
 
 T = TypeVar("T")
 
@@ -41,17 +42,14 @@ def trusting(file: Path) -> ssl.SSLContext:
     return context
 
 
-class TlsSocket(socket.socket):
+class TlsSocket(WrappedSocket):
     """A connected socket, inside TLS from now on; `sock` itself is no more to be used."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
-        timeout = sock.gettimeout()
-        super().__init__(sock.family, sock.type, sock.proto, sock.detach())
-        self.settimeout(timeout)
+        super().__init__(sock)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")
         self._peeked = b""
-        self._abrupt = False
         self._wait_for(self._tls.do_handshake)
 
     @property
@@ -78,18 +76,6 @@ class TlsSocket(socket.socket):
             self._tls.unwrap()
         except ssl.SSLWantReadError:
             self._leave()
-
-    def setsockopt(self, level: int, option: int, value: Any) -> None:  # type: ignore[override]
-        """As of any socket; one that is told not to linger closes without a word."""
-        self._abrupt = self._abrupt or option == socket.SO_LINGER
-        super().setsockopt(level, option, value)
-
-    def close(self) -> None:
-        """Say that no more will come, and close at once."""
-        if not self._abrupt and self.fileno() >= 0:
-            with suppress(OSError):
-                self.shutdown(socket.SHUT_WR)
-        super().close()
 
     def _read(self, size: int) -> bytes:
         try:
