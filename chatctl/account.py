@@ -82,8 +82,7 @@ async def change_password(
     What the profile is to keep of it. Raises ChatError (CONFLICT where another device stored a
     vault meanwhile), ConnectionLost, E2eError, NotVerified.
     """
-    assert client.user is not None
-    fresh = await fresh_credentials(desk, client, client.user, password)
+    fresh = await fresh_credentials(desk, client, client.me, password)
     assert fresh.wrapping_key is not None
     content = made.content
     blob = seal_vault(content, fresh.wrapping_key, content.version + 1)

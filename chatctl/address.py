@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .errors import CannotConnect
 from .trust import SYSTEM, Trust
@@ -37,21 +37,20 @@ class Address:
         """Whether it is this machine, as far as the address itself tells."""
         if self.path or self.host == "localhost":
             return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return self._ip is not None and self._ip.is_loopback
 
     @property
     def is_named(self) -> bool:
         """Whether the host is called by a name of its own, neither by address nor as this one."""
-        if self.is_here:
-            return False
+        return self._ip is None and not self.is_here
+
+    @property
+    def _ip(self) -> IPv4Address | IPv6Address | None:
+        """The host, where it is no name."""
         try:
-            ip_address(self.host)
+            return ip_address(self.host)
         except ValueError:
-            return True
-        return False
+            return None
 
     @property
     def seals(self) -> bool:

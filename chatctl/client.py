@@ -84,6 +84,12 @@ class Client:
         return self._session.feed.user
 
     @property
+    def me(self) -> str:
+        """The same, where somebody is."""
+        assert self.user is not None
+        return self.user
+
+    @property
     def connected(self) -> bool:
         """Whether requests go out at once; otherwise they wait until the connection is back."""
         return self._session.pending.open

@@ -42,7 +42,7 @@ async def credentials(
     server, and may go there as it is. Raises NotVerified, E2eError, ChatError."""
     kdf = accepted_kdf((await client.call(Salt(user))).kdf)
     if kdf is not None:
-        return await _derived(desk, client, password, kdf)
+        return await _derived(server_name(desk, client), password, kdf)
     if desk.knows(user) and desk.profile.derived and not temporary:
         raise NotVerified(
             f"The server wants {user}'s password itself, though it never needed it before; nothing"
@@ -58,7 +58,7 @@ async def fresh_credentials(desk: Desk, client: Client, user: str, password: str
     weakness = await trio.to_thread.run_sync(_weakness, password, user, name)
     if weakness:
         complain(f"Warning: this password could be guessed. {weakness}")
-    return await _derived(desk, client, password, fresh_kdf())
+    return await _derived(name, password, fresh_kdf())
 
 
 def server_name(desk: Desk, client: Client) -> str:
@@ -76,8 +76,7 @@ def server_name(desk: Desk, client: Client) -> str:
     )
 
 
-async def _derived(desk: Desk, client: Client, password: str, kdf: Kdf) -> Credentials:
-    name = server_name(desk, client)
+async def _derived(name: str, password: str, kdf: Kdf) -> Credentials:
     master = await trio.to_thread.run_sync(Master.from_password, password, kdf)
     return Credentials(master.secret_for(name), kdf, master.wrapping_key)
 

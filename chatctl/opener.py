@@ -74,7 +74,7 @@ class Opener:
             return Read(message, [Finding(Kind.UNREADABLE, error.sentence)])
         standing = await self._standing(self._people, message.sender, opened)
         said = Said(message.conversation, message.seq, written, message.sender)
-        found = judge(opened, said, self._client.user or "", standing, self._journal)
+        found = judge(opened, said, self._client.me, standing, self._journal)
         if message.conversation.startswith("#") and not any(one.is_grave for one in found):
             await self._learn_room(self._people, message.conversation)
         id_ = None if opened.claims is None else opened.claims.id

@@ -72,9 +72,9 @@ class Output:
     def show(self, human: str, fields: dict[str, Any]) -> None:
         """One result: `human` (harmless already) or `fields`. An empty `human` is no line."""
         if self.as_json:
-            self._write(harmless_json(json.dumps(fields, ensure_ascii=False)))
+            self.write(harmless_json(json.dumps(fields, ensure_ascii=False)))
         elif human:
-            self._write(human)
+            self.write(human)
 
     def table(self, fields: Sequence[dict[str, Any]], rows: Sequence[Sequence[object]]) -> None:
         """A list, of which `rows` is what people see."""
@@ -87,7 +87,8 @@ class Output:
             sentence = problem.sentence.removeprefix(f"{problem.code}: ")
             self.show("", {"code": str(problem.code), "sentence": sentence})
 
-    def _write(self, line: str) -> None:
+    def write(self, line: str) -> None:
+        """A line, or several, as they are. A quiet Problem once nobody reads."""
         try:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()

@@ -90,7 +90,7 @@ class Sealer:
         message_id: str,
         readers: list[Identity],
     ) -> str:
-        me = self._client.user or ""
+        me = self._client.me
         claims = Claims(me, conversation(me, target), message_id, datetime.now(UTC))
         keys = people.vault.content.keys
         if len(readers) <= _READERS_INLINE_MAX:

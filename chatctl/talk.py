@@ -152,7 +152,7 @@ class Talk:
         text, message_id = sendable(text), fresh_id()
         sealed = await self._privacy.sealer.sealed(target, text, message_id, plain=plain)
         posted = await self._client.send_once(target, sealed, message_id)
-        me = self._client.user or ""
+        me = self._client.me
         message = Message(target, posted.seq, posted.time, me, text)
         where = "" if target == self.here else f" to {target}"
         self.show(spoken(Read(message, [NOT_ENCRYPTED] if sealed == text else []), where))

@@ -136,7 +136,7 @@ async def erase(
         desk.out.show(f"This deletes {desk.profile.user} at {desk.server} for good.", {})
     password = Passwords(password_stdin, password_file).take("password")
     async with desk.login() as client:
-        proof = await credentials(desk, client, client.user or "", password)
+        proof = await credentials(desk, client, client.me, password)
         request = Erase(proof.secret)
         await client.call(request)
     desk.done(request, "Erased.")

@@ -77,7 +77,7 @@ async def _publish(client: Client, people: People) -> None:
     """Let others see the newest keys of the vault, also where another device rotates as well."""
     shown = None
     while shown != (keys := people.vault.content.keys).sig.kid:
-        await publish(client, client.user or "", keys)
+        await publish(client, client.me, keys)
         shown = keys.sig.kid
         await people.vault.refresh()
 
@@ -99,7 +99,7 @@ async def verify(desk: Desk, user: Person, yes: Yes = False) -> None:
     async with desk.login() as client:
         people = await people_of(desk, client, _unsaid)
         identity = await _identity(client, people, user)
-        me = client.user or "", people.vault.content.keys.sig.kid
+        me = client.me, people.vault.content.keys.sig.kid
         number = safety_number(me, (user, identity.thumbprint))
         payload = verification_payload(me, (user, identity.thumbprint))
         if not desk.out.as_json:

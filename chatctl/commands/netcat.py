@@ -10,10 +10,13 @@ from typing import Annotated
 import trio
 import typer
 
+from chatd.protocol.wire import write_event
+
 from ..desk import Desk
 from ..errors import ConnectionLost
 from ..link import open_link
-from ..problems import Problem, Status, closed
+from ..output import Output
+from ..problems import Problem, Status
 from ..transport import Transport
 
 READ_BYTES_MAX = 65_536
@@ -29,25 +32,24 @@ async def nc(desk: Desk, server: Place = None) -> None:
         desk = desk.at(server)
     link = await open_link(desk.address)
     desk.learn_key(link.pin)
-    hello = link.hello
-    _print([f"*HELLO|{hello.protocol}|{hello.server_name}|{hello.server_key_fingerprint}"])
+    desk.out.write(write_event(link.hello).decode().removesuffix("\n"))
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_type, link.transport)
-            await _show(link.transport)
+            await _show(desk.out, link.transport)
             nursery.cancel_scope.cancel()
     finally:
         await link.transport.aclose()
 
 
-async def _show(transport: Transport) -> None:
+async def _show(out: Output, transport: Transport) -> None:
     """Until the server says goodbye."""
     last = ""
     try:
         while True:
-            lines = await transport.receive()
-            _print(lines)
-            last = lines[-1] if lines else last
+            if lines := await transport.receive():
+                out.write("\n".join(lines))
+                last = lines[-1]
     except ConnectionLost as lost:
         if not last.startswith("*BYE|"):
             raise Problem(Status.UNREACHABLE, lost.sentence) from None
@@ -59,12 +61,3 @@ async def _type(transport: Transport) -> None:
     while data := await trio.to_thread.run_sync(read, abandon_on_cancel=True):
         await transport.send(data)
     await transport.send_eof()
-
-
-def _print(lines: list[str]) -> None:
-    try:
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise closed() from None

@@ -41,8 +41,8 @@ async def passwd(
     passwords = Passwords(password_stdin, password_file)
     old, new = passwords.take("old password"), passwords.take("new password", twice=True)
     async with desk.login() as client:
-        proof = await credentials(desk, client, client.user or "", old)
-        made = await opened(desk, client, client.user or "", proof)
+        proof = await credentials(desk, client, client.me, old)
+        made = await opened(desk, client, client.me, proof)
         if made is None:
             await client.call(Passwd(old, new))
         else:
@@ -69,7 +69,7 @@ async def secure(
         desk.amend(**await change_password(desk, client, old, new, made))
         # Shown before anything else can fail, because it cannot be shown again.
         desk.out.show(_SECURED + recovery_lines(made), recovery_fields(made))
-        await publish(client, client.user or "", made.content.keys)
+        await publish(client, client.me, made.content.keys)
     if new == old:
         complain("The server has seen this password before; a new one is safer: chatctl passwd")
 
@@ -99,7 +99,7 @@ async def recover(
 
 async def _demand_plain(desk: Desk, client: Client, password: str) -> None:
     """Only an account whose secret is the password, and that has no vault, can be secured."""
-    proof = await credentials(desk, client, client.user or "", password)
+    proof = await credentials(desk, client, client.me, password)
     if proof.wrapping_key is not None:
         raise usage("This account is secured already; to change its password: chatctl passwd")
     if await has_vault(client):

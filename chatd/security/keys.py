@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from base64 import urlsafe_b64encode
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from chatd.protocol import base64url
 
 KEY_BYTES = 32
 CHANNEL = "channel"
@@ -77,7 +78,7 @@ class ServerKey:
         """SHA-256 of the X25519 public key, base64url without padding: 43 characters."""
         public = X25519PrivateKey.from_private_bytes(self.derive(CHANNEL)).public_key()
         digest = hashlib.sha256(public.public_bytes_raw()).digest()
-        return urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return base64url.encode(digest)
 
     def _derive_hash_key(self, label: str, purpose: str) -> bytes:
         return self._expand(label, purpose)
