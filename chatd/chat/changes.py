@@ -13,6 +13,9 @@ import msgspec
 from chatd.protocol.fields import RoleWord
 from chatd.protocol.kdf import NONE
 
+from .device_changes import DeviceChange
+from .gateway_changes import GatewayChange
+
 
 class MessagesPosted(msgspec.Struct, gc=False):
     """A run of messages: one sender's to one conversation, at one time; seqs from `seq` on, one
@@ -87,6 +90,7 @@ class SessionMade:
     token_hash: bytes = field(repr=False)
     address: str
     time_ms: int
+    device: int | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -218,4 +222,6 @@ Change = (
     | BanSet
     | InviteSet
     | BlockSet
+    | DeviceChange
+    | GatewayChange
 )

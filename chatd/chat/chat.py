@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from chatd.protocol.errors import ChatError, Code
 from chatd.security.names import BadName, room_name, user_name
@@ -22,6 +22,10 @@ from .ports import Archive, Client, Identities, Passwords, Unavailable
 from .routes import Epoch
 
 T = TypeVar("T")
+
+Registration = Literal["open", "gateway", "invite", "closed"]
+"""Who may make an account: anyone; who gives back a code that was sent to them; who was given a
+one-time ID; nobody."""
 
 ASKS_MAX = 1_000  # loads for one request; ERASE loads every room of the account
 VOLATILE_IDS_MAX = 100_000
@@ -39,7 +43,7 @@ def _no_such_room() -> ChatError:
 class Rules:
     """What an operator can choose."""
 
-    registration_open: bool
+    registration: Registration
     session_idle_days_max: int
     private_transport: bool = False  # no secrets in the clear
     seqs_reserved: int = 10_000
@@ -52,11 +56,15 @@ class Ids:
     account: Callable[[], int]
     conversation: Callable[[], int]
     session: Callable[[], int]
+    device: Callable[[], int]
+    enrolment: Callable[[], int]
+    pending: Callable[[], int]
+    outgoing: Callable[[], int]
 
     @classmethod
-    def after(cls, account: int, conversation: int, session: int) -> Ids:
-        """Continue after the highest ids that are stored."""
-        return cls(*(count(last + 1).__next__ for last in (account, conversation, session)))
+    def after(cls, *highest: int) -> Ids:
+        """Continue after the highest ids that are stored, in the order of the fields."""
+        return cls(*(count(last + 1).__next__ for last in highest))
 
 
 @dataclass(slots=True)

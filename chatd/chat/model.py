@@ -50,6 +50,7 @@ class Session:
     used_ms: int
     address: str
     token_hash: bytes = field(repr=False)
+    device: int | None = None
     pending: int = 0
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
-import resource
 import signal
 import sys
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
@@ -17,37 +14,26 @@ import structlog
 import trio
 
 import chatd
-from chatd.chat.channels import Channels
-from chatd.chat.chat import Chat, Ids, Rules
-from chatd.chat.clock import Clock
-from chatd.chat.directory import Directory
-from chatd.chat.hub import Hub
-from chatd.chat.ledger import Ledger
-from chatd.chat.routes import Epoch
+from chatd.chat.chat import Chat
 from chatd.protocol.errors import Code
 from chatd.protocol.events import PROTOCOL
 from chatd.protocol.fields import HISTORY_LIMIT_MAX, TEXT_BYTES_MAX
 from chatd.protocol.lines import LINE_BYTES_MAX
-from chatd.security.channel import Acceptor
-from chatd.security.keys import CHANNEL, ServerKey
-from chatd.security.passwords import Hasher
-from chatd.security.throttle import Quota, Slowdown
+from chatd.security.keys import ServerKey
 from chatd.storage.sqlite import SqliteStore
 
 from . import folder, logs
 from .addresses import Listen, listen_address
 from .committer import Committer
 from .dispatch import Dispatcher
-from .identities import IdentityThread
 from .listeners import Doors, listening
+from .parts import hasher, make_chat, password_threads, quota, raise_descriptors, rules
 from .passwords import PasswordThreads
 from .reactor import Reactor
 from .settings import Settings, SettingsError
 from .sweeper import Sweeper
 from .tls import Certificate, CertificateError
 
-SPARE_DESCRIPTORS = 64
-ADDRESSES_KEPT_MAX = 100_000
 ACCEPT_PAUSE_SECONDS = 1
 FEATURES = "rooms direct history send-once unread invites salt vault identity e2e seal"
 """What clients may ask of this server, beyond what any server of chat/1 has."""
@@ -121,11 +107,11 @@ class Server:
         self.settings = settings
         logs.configure(settings)
         self.store.keep(settings.send_ids_hours, settings.session_idle_days_max)
-        self.chat.rules = _rules(settings)
-        self.chat.registrations = _quota(settings)
-        self.passwords.hasher = _hasher(settings)
+        self.chat.rules = rules(settings)
+        self.chat.registrations = quota(settings)
+        self.passwords.hasher = hasher(settings)
         self.passwords.queue_max = settings.argon2_queue_max
-        self.doors.connections_max = _raise_descriptors(settings.connections_max)
+        self.doors.connections_max = raise_descriptors(settings.connections_max)
         self.doors.outbox_bytes_max = settings.outbox_bytes_max
         _log.info("settings reloaded")
 
@@ -174,76 +160,21 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
 def _build(
     settings: Settings, reload: Callable[[], Settings], store: SqliteStore, key: ServerKey
 ) -> Server:
-    hub, epoch = Hub(), Epoch()
-    passwords = PasswordThreads(
-        _hasher(settings), settings.argon2_threads or _cores(), settings.argon2_queue_max
-    )
-    objects_max = settings.rooms_cached_max + settings.accounts_cached_max
-    chat = Chat(
-        rules=_rules(settings),
-        directory=Directory(store, epoch, trio.Event, objects_max),
-        epoch=epoch,
-        ledger=Ledger(hub, epoch),
-        hub=hub,
-        archive=store,
-        passwords=passwords,
-        identities=IdentityThread(),
-        clock=Clock(),
-        ids=Ids.after(store.highest.account, store.highest.conversation, store.highest.session),
-        now=trio.current_time,
-        slowdown=_slowdown(settings),
-        registrations=_quota(settings),
-        channels=Channels(Acceptor(key.derive(CHANNEL)), _slowdown(settings)),
-        info=lambda: _info(server),
-        volatile_ids=OrderedDict(),
-    )
+    passwords = password_threads(settings)
+    chat = make_chat(settings, store, key, passwords, lambda: _info(server))
     reactor = Reactor(chat, trio.current_time)
     doors = Doors(
         reactor,
         settings.server_name,
         key.fingerprint(),
         settings.outbox_bytes_max,
-        _raise_descriptors(settings.connections_max),
+        raise_descriptors(settings.connections_max),
         lambda: None,
         [],
     )
     committer = Committer(chat, store, reactor)
     server = Server(settings, reload, chat, store, reactor, committer, doors, passwords)
     return server
-
-
-def _rules(settings: Settings) -> Rules:
-    return Rules(
-        settings.registration == "open",
-        settings.session_idle_days_max,
-        settings.transport == "private",
-    )
-
-
-def _slowdown(settings: Settings) -> Slowdown:
-    wait_seconds_max = settings.login_wait_seconds_max
-    return Slowdown(settings.login_failures_free, 1, wait_seconds_max, ADDRESSES_KEPT_MAX)
-
-
-def _quota(settings: Settings) -> Quota:
-    return Quota(settings.registrations_max, settings.registrations_seconds, ADDRESSES_KEPT_MAX)
-
-
-def _hasher(settings: Settings) -> Hasher:
-    return Hasher(settings.argon2_memory_kib, settings.argon2_passes, settings.argon2_lanes)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def _raise_descriptors(connections_max: int) -> int:
-    """Allow as many descriptors as the system lets us; how many connections that is enough for."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections_max + SPARE_DESCRIPTORS
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return max(1, allowed - SPARE_DESCRIPTORS)
 
 
 def _addresses(settings: Settings) -> list[Listen]:

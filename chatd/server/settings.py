@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     shutdown_seconds_max: Annotated[int, Meta(ge=1, le=60)] = 4
 
     transport: Literal["any", "private"] = "any"
-    registration: Literal["open", "closed"] = "open"
+    registration: Literal["open", "gateway", "invite", "closed"] = "open"
     registrations_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
     registrations_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600
     login_failures_free: Annotated[int, Meta(ge=1, le=1_000)] = 5

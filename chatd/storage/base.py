@@ -14,11 +14,15 @@ from .thread import Done
 
 @dataclass(frozen=True, slots=True)
 class Highest:
-    """The highest ids that were given out."""
+    """The highest ids that are in use; of conversations, that were ever given out."""
 
     account: int
     conversation: int
     session: int
+    device: int
+    enrolment: int
+    pending: int
+    outgoing: int
 
 
 class Store(Archive, Protocol):

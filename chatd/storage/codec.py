@@ -56,6 +56,18 @@ class Codec:
     def session_tag(self, account: int, public_id: str) -> bytes:
         return self._key.tag("session", account, public_id)
 
+    def device_tag(self, account: int, public_id: str) -> bytes:
+        return self._key.tag("device", account, public_id)
+
+    def device_hash(self, device_key: bytes) -> bytes:
+        return self._key.tag("device key", device_key, size=32)
+
+    def once_hash(self, one_time_id: str) -> bytes:
+        return self._key.tag("one-time id", one_time_id, size=32)
+
+    def code_hash(self, kind: int, subject: int, expires_ms: int, code: str) -> bytes:
+        return self._key.tag("code", kind, subject, expires_ms, code, size=32)
+
     def sent_tag(self, account: int, client_id: str) -> bytes:
         return self._key.tag("send id", account, client_id)
 

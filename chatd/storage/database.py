@@ -13,7 +13,7 @@ from .codec import Codec
 from .migrate import MIGRATIONS
 from .verify import key_fits
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class OpenError(Exception):

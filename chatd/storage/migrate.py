@@ -88,5 +88,67 @@ def _from_2_to_3(db: apsw.Connection, _codec: Codec) -> None:
     db.execute(_SCHEMA_3)
 
 
-MIGRATIONS: list[Migration] = [_from_1_to_2, _from_2_to_3]
+_SCHEMA_4 = """
+    ALTER TABLE account ADD COLUMN contact_box BLOB;
+    ALTER TABLE session ADD COLUMN device INTEGER;
+    CREATE INDEX session_by_device ON session (device) WHERE device IS NOT NULL;
+    CREATE TABLE device (
+        id INTEGER PRIMARY KEY,
+        public_tag BLOB NOT NULL,
+        public_box BLOB NOT NULL,
+        account INTEGER NOT NULL REFERENCES account (id),
+        key_hash BLOB NOT NULL UNIQUE,
+        key_box BLOB NOT NULL,
+        token_hash BLOB NOT NULL,
+        before_hash BLOB,
+        created_ms INTEGER NOT NULL,
+        used_ms INTEGER NOT NULL,
+        address_box BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX device_by_account ON device (account, id);
+    CREATE TABLE enrolment (
+        id INTEGER PRIMARY KEY,
+        name_hash BLOB NOT NULL UNIQUE,
+        name_box BLOB NOT NULL,
+        once_hash BLOB NOT NULL UNIQUE,
+        level INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        device INTEGER
+    ) STRICT;
+    CREATE TABLE pending (
+        id INTEGER PRIMARY KEY,
+        name_hash BLOB NOT NULL UNIQUE,
+        name_box BLOB NOT NULL,
+        secret_box BLOB NOT NULL,
+        kdf_box BLOB,
+        contact_box BLOB NOT NULL,
+        created_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE code (
+        kind INTEGER NOT NULL,
+        subject INTEGER NOT NULL,
+        code_hash BLOB NOT NULL,
+        sent_ms INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        tries INTEGER NOT NULL,
+        PRIMARY KEY (kind, subject)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE outgoing (
+        id INTEGER PRIMARY KEY,
+        message_box BLOB NOT NULL,
+        created_ms INTEGER NOT NULL,
+        next_ms INTEGER NOT NULL,
+        tries INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX outgoing_by_time ON outgoing (next_ms);
+"""
+
+
+def _from_3_to_4(db: apsw.Connection, _codec: Codec) -> None:
+    """Devices are enrolled; codes go out through a gateway."""
+    db.execute(_SCHEMA_4)
+
+
+MIGRATIONS: list[Migration] = [_from_1_to_2, _from_2_to_3, _from_3_to_4]
 """From each version to the next."""

@@ -40,8 +40,8 @@ _MEMBERSHIPS = (
     " FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.account = ?"
 )
 _SESSION = (
-    "SELECT id, public_box, account, version, created_ms, used_ms, address_box, token_hash"
-    " FROM session"
+    "SELECT id, public_box, account, version, created_ms, used_ms, address_box, token_hash,"
+    " device FROM session"
 )
 
 
@@ -145,7 +145,7 @@ class Reader(SealedReads):
     def _session(self, row: tuple[Any, ...] | None) -> Session | None:
         if row is None:
             return None
-        id_, public, account, version, created_ms, used_ms, address, token_hash = row
+        id_, public, account, version, created_ms, used_ms, address, token_hash, device = row
         return Session(
             id_,
             self._codec.open("session.public", public, id_),
@@ -155,6 +155,7 @@ class Reader(SealedReads):
             used_ms,
             self._codec.open("session.address", address, id_),
             token_hash,
+            device,
         )
 
     def sent_ids(self, account: int) -> SentIds:
@@ -244,12 +245,15 @@ class Reader(SealedReads):
                 found[account] = self._codec.open("account.name", row[0], account)
         return found
 
-    def highest(self) -> tuple[int, int, int]:
-        """The highest ids ever of accounts, conversations and sessions."""
+    def highest(self) -> tuple[int, ...]:
+        """The highest ids of accounts, conversations (ever), sessions, devices, enrolments, pending
+        registrations and outgoing messages."""
         row = self._one(
             "SELECT (SELECT max(id) FROM account),"
             " (SELECT seq FROM sqlite_sequence WHERE name = 'conversation'),"
-            " (SELECT max(id) FROM session)"
+            " (SELECT max(id) FROM session), (SELECT max(id) FROM device),"
+            " (SELECT max(id) FROM enrolment), (SELECT max(id) FROM pending),"
+            " (SELECT max(id) FROM outgoing)"
         )
         assert row is not None
-        return row[0] or 0, row[1] or 0, row[2] or 0
+        return tuple(highest or 0 for highest in row)

@@ -9,6 +9,7 @@ CREATE TABLE account (
     name_box BLOB,                   -- NULL: erased
     secret_box BLOB,                 -- argon2id hash; NULL: erased
     kdf_box BLOB,                    -- how the client derived the secret; NULL: it did not
+    contact_box BLOB,                -- where a code may be sent; NULL: none, or erased
     level INTEGER NOT NULL DEFAULT 0,
     version INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL
@@ -38,10 +39,72 @@ CREATE TABLE session (
     token_hash BLOB NOT NULL UNIQUE, -- SHA-256 of 32 random bytes
     created_ms INTEGER NOT NULL,
     used_ms INTEGER NOT NULL,
-    address_box BLOB NOT NULL
+    address_box BLOB NOT NULL,
+    device INTEGER                   -- that logged in; NULL: it was done with a password
 ) STRICT;
 CREATE INDEX session_by_account ON session (account, id);
 CREATE INDEX session_by_use ON session (used_ms);
+CREATE INDEX session_by_device ON session (device) WHERE device IS NOT NULL;
+
+-- Devices that were enrolled: each logs in with its key and the latest token it was given.
+CREATE TABLE device (
+    id INTEGER PRIMARY KEY,
+    public_tag BLOB NOT NULL,        -- finds (account, public id)
+    public_box BLOB NOT NULL,
+    account INTEGER NOT NULL REFERENCES account (id),
+    key_hash BLOB NOT NULL UNIQUE,   -- keyed, of its X25519 public key
+    key_box BLOB NOT NULL,
+    token_hash BLOB NOT NULL,        -- SHA-256 of 32 random bytes
+    before_hash BLOB,                -- of the token before, good until the latest is used; NULL: none
+    created_ms INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL,
+    address_box BLOB NOT NULL
+) STRICT;
+CREATE INDEX device_by_account ON device (account, id);
+
+-- One-time IDs, for people whom the operator has met.
+CREATE TABLE enrolment (
+    id INTEGER PRIMARY KEY,
+    name_hash BLOB NOT NULL UNIQUE,
+    name_box BLOB NOT NULL,
+    once_hash BLOB NOT NULL UNIQUE,  -- keyed, of the one-time ID
+    level INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    device INTEGER                   -- that used it; NULL: none yet
+) STRICT;
+
+-- Registrations that wait for the code that was sent.
+CREATE TABLE pending (
+    id INTEGER PRIMARY KEY,
+    name_hash BLOB NOT NULL UNIQUE,
+    name_box BLOB NOT NULL,
+    secret_box BLOB NOT NULL,
+    kdf_box BLOB,
+    contact_box BLOB NOT NULL,
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+-- Codes that were sent. kind: 0 activates a pending registration, 1 recovers an account.
+CREATE TABLE code (
+    kind INTEGER NOT NULL,
+    subject INTEGER NOT NULL,        -- the pending registration, or the account
+    code_hash BLOB NOT NULL,         -- keyed
+    sent_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    tries INTEGER NOT NULL,          -- that were wrong
+    PRIMARY KEY (kind, subject)
+) STRICT, WITHOUT ROWID;
+
+-- Messages on their way out through the gateway.
+CREATE TABLE outgoing (
+    id INTEGER PRIMARY KEY,
+    message_box BLOB NOT NULL,       -- to whom, and what
+    created_ms INTEGER NOT NULL,
+    next_ms INTEGER NOT NULL,        -- when to try
+    tries INTEGER NOT NULL           -- that failed
+) STRICT;
+CREATE INDEX outgoing_by_time ON outgoing (next_ms);
 
 -- Rooms and direct conversations. No seq up to `ceiling` is ever given out again, nor an id.
 CREATE TABLE conversation (

@@ -18,12 +18,17 @@ from .codec import Codec
 from .findings import Report
 from .runs import Run, count
 from .tables import Row, Table, columns, foreign_words, fresh, pages, shape, tables
+from .verify_ways_in import VERIFY_WAYS_IN
 
 T = TypeVar("T")
 
 SIZES_BYTES = {
     "name_hash": 32,
     "token_hash": 32,
+    "before_hash": 32,
+    "key_hash": 32,
+    "once_hash": 32,
+    "code_hash": 32,
     "public_tag": 16,
     "id_tag": 16,
 }
@@ -49,26 +54,26 @@ class Verifier:
 
     def __init__(self, db: apsw.Connection, codec: Codec, report: Report, known: Known) -> None:
         self._db = db
-        self._codec = codec
-        self._report = report
+        self.codec = codec
+        self.report = report
         self._known = known
 
     def run(self) -> None:
         """Verify all tables of this version's schema; where it lacks some, only that is found."""
         own = fresh()
         if shape(self._db) != shape(own):
-            self._report.add("the database: its tables and columns are not those of this version")
+            self.report.add("the database: its tables and columns are not those of this version")
         elif foreign_words(self._db):
-            self._report.add("sqlite_sequence: holds other words than the names of tables")
+            self.report.add("sqlite_sequence: holds other words than the names of tables")
         if not columns(own) <= columns(self._db):
             return
         if self._db.execute(_ROWS_MISSING).get:
-            self._report.add("journal: rows are missing")
+            self.report.add("journal: rows are missing")
         for table in tables(own):
             verify = VERIFY[table.name]
-            self._report.rows[table.name] = 0
+            self.report.rows[table.name] = 0
             for page in pages(self._db, table):
-                self._report.rows[table.name] += len(page)
+                self.report.rows[table.name] += len(page)
                 for row in page:
                     place = table.place(row)
                     self._types(table, row, place)
@@ -79,16 +84,16 @@ class Verifier:
             value = row[column]
             if isinstance(value, bytes):
                 if not _size_fits(column, len(value)):
-                    self._report.add(f"{place}: {column} has the wrong size")
+                    self.report.add(f"{place}: {column} has the wrong size")
             elif not (value is None or isinstance(value, int)):
-                self._report.add(f"{place}: {column} holds neither a number nor a blob")
+                self.report.add(f"{place}: {column} holds neither a number nor a blob")
 
-    def _open(self, place: str, column: str, boxed: object, *row: int) -> str | None:
+    def open(self, place: str, column: str, boxed: object, *row: int) -> str | None:
         """The text in a box, of `account.name` say; None where there is none or it stays shut."""
         if boxed is None:
             return None
         what = column.rpartition(".")[2]
-        return self._opened(place, what, lambda: self._codec.open(column, _blob(boxed), *row))
+        return self._opened(place, what, lambda: self.codec.open(column, _blob(boxed), *row))
 
     def _opened(self, place: str, what: str, opening: Callable[[], str]) -> str | None:
         text = self._unsealed(place, what, opening)
@@ -98,89 +103,93 @@ class Verifier:
 
     def _unsealed(self, place: str, what: str, opening: Callable[[], T]) -> T | None:
         """What is in a box; None where it stays shut."""
-        self._report.boxes += 1
+        self.report.boxes += 1
         try:
             return opening()
         except (BoxError, ValueError, StructError):
-            self._report.add(f"{place}: the box of its {what} does not open with this server key")
+            self.report.add(f"{place}: the box of its {what} does not open with this server key")
             return None
 
-    def _fits(self, place: str, column: str, found: object, expected: object) -> None:
+    def fits(self, place: str, column: str, found: object, expected: object) -> None:
         if found != expected:
-            self._report.add(f"{place}: {column} does not fit what it stands for")
+            self.report.add(f"{place}: {column} does not fit what it stands for")
 
     def _account(self, row: Row, place: str) -> None:
-        name = self._open(place, "account.name", row["name_box"], row["id"])
-        self._open(place, "account.secret", row["secret_box"], row["id"])
+        name = self.open(place, "account.name", row["name_box"], row["id"])
+        self.open(place, "account.secret", row["secret_box"], row["id"])
+        self.open(place, "account.contact", row["contact_box"], row["id"])
         self._kdf(row, place)
         if name is not None:
-            self._fits(place, "name_hash", row["name_hash"], self._codec.user_hash(name))
+            self.fits(place, "name_hash", row["name_hash"], self.codec.user_hash(name))
         alive = row["name_box"] is not None
-        if alive != (row["secret_box"] is not None) or (row["kdf_box"] is not None and not alive):
-            self._report.add(f"{place}: erased only by half")
+        kept = any(row[column] is not None for column in ("kdf_box", "contact_box"))
+        if alive != (row["secret_box"] is not None) or (kept and not alive):
+            self.report.add(f"{place}: erased only by half")
 
     def _kdf(self, row: Row, place: str) -> None:
-        text = self._open(place, "account.kdf", row["kdf_box"], row["id"])
+        self.judge_kdf(place, self.open(place, "account.kdf", row["kdf_box"], row["id"]))
+
+    def judge_kdf(self, place: str, text: str | None) -> None:
         if text is not None and not _is_kdf(text):
-            self._report.add(f"{place}: its kdf is not one that a client could have given")
+            self.report.add(f"{place}: its kdf is not one that a client could have given")
 
     def _vault(self, row: Row, place: str) -> None:
-        self._open(place, "vault.blob", row["blob_box"], row["account"], row["version"])
+        self.open(place, "vault.blob", row["blob_box"], row["account"], row["version"])
 
     def _identity(self, row: Row, place: str) -> None:
         of = row["account"], row["version"]
-        self._open(place, "identity.thumbprint", row["thumbprint_box"], *of)
-        self._open(place, "identity.keys", row["keys_box"], *of)
+        self.open(place, "identity.thumbprint", row["thumbprint_box"], *of)
+        self.open(place, "identity.keys", row["keys_box"], *of)
 
     def _session(self, row: Row, place: str) -> None:
-        public = self._open(place, "session.public", row["public_box"], row["id"])
-        self._open(place, "session.address", row["address_box"], row["id"])
+        public = self.open(place, "session.public", row["public_box"], row["id"])
+        self.open(place, "session.address", row["address_box"], row["id"])
         if public is not None:
-            tag = self._codec.session_tag(row["account"], public)
-            self._fits(place, "public_tag", row["public_tag"], tag)
+            tag = self.codec.session_tag(row["account"], public)
+            self.fits(place, "public_tag", row["public_tag"], tag)
 
     def _conversation(self, row: Row, place: str) -> None:
-        name = self._open(place, "conversation.name", row["name_box"], row["id"])
-        self._open(place, "conversation.topic", row["topic_box"], row["id"])
+        name = self.open(place, "conversation.name", row["name_box"], row["id"])
+        self.open(place, "conversation.topic", row["topic_box"], row["id"])
         if name is not None:
-            self._fits(place, "name_hash", row["name_hash"], self._codec.room_hash(name))
+            self.fits(place, "name_hash", row["name_hash"], self.codec.room_hash(name))
 
     def _member(self, row: Row, place: str) -> None:
         conversation, me = row["conversation"], row["account"]
-        label = self._open(place, "member.label", row["label_box"], conversation, me)
+        label = self.open(place, "member.label", row["label_box"], conversation, me)
         if label is None:
             return
         other = self._db.execute(
-            "SELECT id FROM account WHERE name_hash = ?", (self._codec.user_hash(label),)
+            "SELECT id FROM account WHERE name_hash = ?", (self.codec.user_hash(label),)
         ).get
         if other is None:
-            self._report.add(f"{place}: its label names no account")
+            self.report.add(f"{place}: its label names no account")
         else:
-            pair = self._codec.direct_hash(min(me, other), max(me, other))
+            pair = self.codec.direct_hash(min(me, other), max(me, other))
             found = self._db.execute(
                 "SELECT name_hash FROM conversation WHERE id = ?", (conversation,)
             ).get
-            self._fits(f"conversation {conversation}", "name_hash", found, pair)
+            self.fits(f"conversation {conversation}", "name_hash", found, pair)
 
     def _journal(self, row: Row, place: str) -> None:
         id_ = row["id"]
         entries = self._unsealed(
-            place, "texts", lambda: self._codec.open_entries(id_, _blob(row["box"]))
+            place, "texts", lambda: self.codec.open_entries(id_, _blob(row["box"]))
         )
         for _, run in entries or []:
             self._texts(place, run)
             if not (run.texts and 0 < run.commit <= id_):
-                self._report.add(f"{place}: holds what was committed at another time")
+                self.report.add(f"{place}: holds what was committed at another time")
 
     def _chunk(self, row: Row, place: str) -> None:
         where = row["conversation"], row["first_seq"], row["last_seq"], row["messages"]
         runs = self._unsealed(
-            place, "texts", lambda: self._codec.open_chunk(*where, _blob(row["body_box"]))
+            place, "texts", lambda: self.codec.open_chunk(*where, _blob(row["body_box"]))
         )
         if runs is not None:
             self._chunk_fits(row, place, runs)
         if self._db.execute(_OVERLAP, where[:3]).get:
-            self._report.add(f"{place}: another one has some of the same seqs")
+            self.report.add(f"{place}: another one has some of the same seqs")
 
     def _chunk_fits(self, row: Row, place: str, runs: list[Run]) -> None:
         conversation = row["conversation"]
@@ -189,7 +198,7 @@ class Verifier:
         seqs = [(run.seq, run.last_seq) for run in runs]
         rising = all(one[1] < other[0] for one, other in pairwise(seqs))
         if not (runs and rising and all(run.texts for run in runs)):
-            self._report.add(f"{place}: its messages are not in order")
+            self.report.add(f"{place}: its messages are not in order")
             return
         for column, expected in (
             ("first_seq", runs[0].seq),
@@ -197,9 +206,9 @@ class Verifier:
             ("messages", count(runs)),
             ("commit_last", max(run.commit for run in runs)),
         ):
-            self._fits(place, column, row[column], expected)
-        senders = pack_senders(self._codec, conversation, runs)
-        self._fits(place, "senders", row["senders"], senders)
+            self.fits(place, column, row[column], expected)
+        senders = pack_senders(self.codec, conversation, runs)
+        self.fits(place, "senders", row["senders"], senders)
 
     def _texts(self, place: str, run: Run) -> None:
         for seq, text in enumerate(run.texts, run.seq):
@@ -208,10 +217,10 @@ class Verifier:
     def _sent(self, row: Row, place: str) -> None:
         account, time_ms, boxed = row["account"], row["time_ms"], row["sent_box"]
         client_id = self._opened(
-            place, "id", lambda: self._codec.open_sent(account, time_ms, _blob(boxed))[0]
+            place, "id", lambda: self.codec.open_sent(account, time_ms, _blob(boxed))[0]
         )
         if client_id is not None:
-            self._fits(place, "id_tag", row["id_tag"], self._codec.sent_tag(account, client_id))
+            self.fits(place, "id_tag", row["id_tag"], self.codec.sent_tag(account, client_id))
 
     def _numbers(self, row: Row, place: str) -> None:
         """A table of numbers: the types are all there is to verify."""
@@ -262,4 +271,6 @@ VERIFY: dict[str, Callable[[Verifier, Row, str], None]] = {
     "invite": Verifier._numbers,
     "block": Verifier._numbers,
     "doomed": Verifier._numbers,
+    "code": Verifier._numbers,
+    **VERIFY_WAYS_IN,
 }

@@ -13,6 +13,8 @@ from chatd.chat.model import RANK, Sent
 from chatd.protocol.kdf import NONE
 
 from .codec import Codec
+from .device_writes import DEVICE_WRITES
+from .gateway_writes import CODE_KINDS, GATEWAY_WRITES
 from .journal import Journal
 from .recent import Recent
 from .rows import Row, Rows, delete, insert, replace, update
@@ -85,10 +87,14 @@ class Writer:
         return m.sender, self._codec.sent_tag(m.sender, client_id), m.time_ms, box
 
     def _others(self, kind: type, run: Any) -> None:
-        write = _WRITES[kind]
         for change in run:
-            for sql, bindings in write(self, change):
+            for sql, bindings in self._rows(kind, change):
                 self._db.execute(sql, bindings)
+
+    def _rows(self, kind: type, change: Any) -> Rows:
+        if (write := _WRITES.get(kind)) is not None:
+            return write(self, change)
+        return _CODED[kind](self._codec, change)
 
     def _account_made(self, m: c.AccountMade) -> Rows:
         row = insert(
@@ -119,9 +125,11 @@ class Writer:
 
     def _account_erased(self, m: c.AccountErased) -> Rows:
         mine = [delete(table, account=m.account) for table in _OWN]
+        empty = dict.fromkeys(("name_box", "secret_box", "kdf_box", "contact_box"))
         return [
-            update("account", m.account, name_box=None, secret_box=None, kdf_box=None, level=0),
+            update("account", m.account, **empty, level=0),
             *mine,
+            delete("code", kind=CODE_KINDS["recover"], subject=m.account),
             delete("block", blocked=m.account),
             (_DOOM_LONELY, (m.account, m.account)),
             delete("member", account=m.account),
@@ -154,6 +162,7 @@ class Writer:
             created_ms=m.time_ms,
             used_ms=m.time_ms,
             address_box=self._codec.seal("session.address", m.address, m.session),
+            device=m.device,
         )
         return [row]
 
@@ -260,7 +269,8 @@ _DOOM_LONELY = """
         SELECT 1 FROM member other WHERE other.conversation = conversation.id AND other.account <> ?
     )
 """
-_OWN = ("session", "sent", "ban", "invite", "block", "vault", "identity")
+_OWN = ("session", "sent", "ban", "invite", "block", "vault", "identity", "device")
+_CODED = {**DEVICE_WRITES, **GATEWAY_WRITES}
 
 _WRITES: dict[type, Callable[[Writer, Any], Rows]] = {
     c.AccountMade: Writer._account_made,

@@ -16,6 +16,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -158,7 +159,7 @@ class World:
         self.outbox_bytes_max = limits.get("outbox_bytes_max", 1 << 20)
         highest = self.store.highest
         self.chat = Chat(
-            rules=Rules(True, 30, seqs_reserved=limits.get("seqs_reserved", 10)),
+            rules=Rules("open", 30, seqs_reserved=limits.get("seqs_reserved", 10)),
             directory=Directory(
                 self.store, self.epoch, trio.Event, limits.get("objects_max", 1_000)
             ),
@@ -169,7 +170,7 @@ class World:
             passwords=self.passwords,
             identities=IdentityThread(),
             clock=Clock(),
-            ids=Ids.after(highest.account, highest.conversation, highest.session),
+            ids=Ids.after(*astuple(highest)),
             now=now,
             slowdown=Slowdown(limits.get("failures_free", 5), 1, 60, 1_000),
             registrations=Quota(1_000, 600, 1_000),

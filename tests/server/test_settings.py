@@ -146,7 +146,7 @@ def test_a_file_must_be_utf_8(file: Path) -> None:
         ("CHATD_ARGON2_PASSES", "two", "expected int, got str"),
         ("CHATD_ARGON2_PASSES", "2.5", "expected int, got str"),
         ("CHATD_ARGON2_THREADS", "0", "expected int >= 1"),
-        ("CHATD_REGISTRATION", "Open", "expected open or closed"),
+        ("CHATD_REGISTRATION", "Open", "expected open or gateway or invite or closed"),
         ("CHATD_NAME", "a\udc80", "the server's name can't hold"),
     ],
 )

@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 import apsw
 
 from chatd.chat import changes as c
+from chatd.chat import device_changes as d
+from chatd.chat import gateway_changes as g
 from chatd.security.keys import ServerKey
 from chatd.storage.codec import Codec
 from chatd.storage.database import SCHEMA_VERSION, open_database
@@ -43,6 +45,20 @@ CHANGES: list[c.Change] = [
     c.KeysPublished(3, 1, "thumbprint of carol", "keys of carol"),
     c.RoomMade(4, "#sealed", 1_006),
     c.RoomSet(4, "", private=False, history=True, level=0, e2e=True),
+    d.EnrolmentMade(1, "dora", bytes(range(40, 72)), 3, 1_006, 9_000),
+    d.DeviceMade(1, "deviceident", 1, bytes(range(1, 33)), TOKEN_HASH, "192.0.2.98", 1_007),
+    d.DeviceUsed(1, TOKEN_HASH[::-1], TOKEN_HASH, "192.0.2.97", 1_008),
+    d.EnrolmentMade(2, "annabel", bytes(range(41, 73)), 4, 1_006, 9_000),
+    d.EnrolmentUsed(2, 1),
+    d.LevelSet(1, 4),
+    c.SessionMade(8, "other", 1, 0, TOKEN_HASH[::-1], "192.0.2.97", 1_008, 1),
+    g.PendingMade(1, "edith", "$argon2id$edith", KDF, "mailto:edith@example.org", 1_009),
+    g.CodeMade("activate", 1, bytes(range(42, 74)), 1_009, 9_009),
+    g.CodeTried("activate", 1, 2),
+    g.ContactSet(2, "tel:+15550100"),
+    g.CodeMade("recover", 2, bytes(range(43, 75)), 1_010, 9_010),
+    g.OutgoingQueued(1, "a message to edith", 1_009),
+    g.OutgoingPostponed(1, 2, 5_009),
     c.BanSet(1, 3, banned=True),
     c.InviteSet(1, 3, 1),
     c.BlockSet(1, 3, on=True),

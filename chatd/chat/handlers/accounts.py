@@ -22,7 +22,7 @@ from .sealed import current_vault, store_vault
 
 @handles(commands.Register)
 async def register(chat: Chat, client: Client, request: commands.Register) -> Decision:
-    if not chat.rules.registration_open:
+    if chat.rules.registration != "open":
         raise ChatError(Code.CLOSED, "Registration is closed; ask who runs this server.")
     name = _chosen(request.user)
     _within_quota(chat, client)
