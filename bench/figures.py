@@ -29,6 +29,12 @@ AGAINST_OTHERS = [
     ("fan-out to 100, 1 sender, window 1", "history=no", 1.0, INSPIRCD),
     ("fan-out to 1,000, 1 sender, window 1", "history=no", 1.0, INSPIRCD),
 ]
+SEALED = [
+    "fan-out to 100, 1 sender, window 1",
+    "fan-out to 100, 1 sender, window 64",
+    "fan-out to 100, 4 senders, window 64",
+]
+SEALED_MIN = 0.75
 ARCHIVES = ("prosody-sqlite", "ejabberd-sqlite")
 TIMES_ARCHIVES = 20.0
 IDLE, IDLE_KIB_MAX = "5,000 idle connections", 4.0
@@ -52,6 +58,8 @@ def _of_build(build: str, measured: Measured, sync_us: float) -> Iterator[Figure
         yield _against(measured, build, scenario, kind, times, rivals)
     for archive in ARCHIVES:
         yield _against_archive(measured, build, archive)
+    for scenario in SEALED:
+        yield _sealed(measured, build, scenario)
     yield _idle(measured, build)
     yield from _latency(measured, build, "stored", STORED_P50_US + sync_us)
     yield from _latency(measured, build, "history=no", LIVE_P50_US)
@@ -74,6 +82,19 @@ def _against(
     rates = [spread(values(rows, "deliveries_s")) for rows in (ours, servers[rival])]
     told = f"{spread(ratio.values)} of {TITLES[rival]}: {' against '.join(rates)} deliveries/s"
     return scenario, kind, wanted, told, ratio.verdict(times)
+
+
+def _sealed(measured: Measured, build: str, scenario: str) -> Figure:
+    """What a sealed channel leaves of the throughput."""
+    servers = measured.get(scenario, {})
+    plain, sealed = servers.get(build, []), servers.get(f"{build}-sealed", [])
+    wanted = f"≥ {SEALED_MIN:g} of plain"
+    if not plain or not sealed:
+        return scenario, "sealed", wanted, "–", "not measured"
+    ratio = ratios(sealed, plain)
+    rates = [spread(values(rows, "deliveries_s")) for rows in (sealed, plain)]
+    told = f"{spread(ratio.values)}: {' against '.join(rates)} deliveries/s"
+    return scenario, "sealed", wanted, told, ratio.verdict(SEALED_MIN)
 
 
 def _against_archive(measured: Measured, build: str, archive: str) -> Figure:

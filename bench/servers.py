@@ -16,13 +16,14 @@ import apsw
 
 from chatd import __version__
 
-from .harness import BUILD, COMPILED, HERE, Running, chatd, pipe_dialect
+from .harness import BUILD, CAN_SEAL, COMPILED, HERE, Running, chatd, pipe_dialect
 from .peers import CannotStart, Peer, Run, find_program
 
 CORE = ("f10", "f100", "f1000", "pairs", "rooms", "idle")
 """The cells of throughput that most servers are measured in."""
 TENTHS = ("tenth-f100", "tenth-pairs")
 LIVE = ("f10", "f100", "f1000", "pairs", "rooms", *TENTHS)
+SEALED = ("f10", "f100", "f1000", "pairs", "rooms")
 ARCHIVED = ("f10", "f100", "pairs-1")
 
 COMPILE = "make compiled"
@@ -60,8 +61,18 @@ def _ours(name: str, source: Path) -> list[Server]:
 
     title = name.replace("-", " ")
     stored, live = pipe_dialect(), pipe_dialect("chatd-live.pipe")
+    sealed = Server(
+        f"{name}-sealed",
+        f"{title}, sealed",
+        start,
+        lambda: version() if CAN_SEAL else None,
+        [*stored, "--sealed", "1"],
+        SEALED,
+        install=f"apt install libssl-dev; {COMPILE}",
+    )
     return [
         Server(name, f"{title}, stored", start, version, stored, (*CORE, *TENTHS), install=COMPILE),
+        sealed,
         Server(f"{name}-live", f"{title}, history=no", start, version, live, LIVE, install=COMPILE),
     ]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode
-from binascii import b2a_base64
+from binascii import Error
 
-_ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
+from pybase64 import b64decode, b64encode
+
+_ALPHABET = b"-_"
+"""Of the last two digits."""
 
 
 def encode(raw: bytes) -> str:
@@ -15,16 +16,18 @@ def encode(raw: bytes) -> str:
 
 
 def encode_ascii(raw: bytes) -> bytes:
-    """The same, as bytes. Every sealed line passes here; base64's own takes half as long again."""
-    plain = b2a_base64(raw, newline=False).rstrip(b"=")
-    return plain.replace(b"+", b"-").replace(b"/", b"_")
+    """The same, as bytes. Every sealed line passes here; Python's own takes seven times as long."""
+    return b64encode(raw, _ALPHABET).rstrip(b"=")
 
 
 def decode(text: str) -> bytes:
     """What `text` stands for. ValueError where `encode` does not give it."""
-    if _ALPHABET.fullmatch(text) is None or len(text) % 4 == 1:
+    if "+" in text or "/" in text:  # base64's own two, which some libraries let pass
         raise ValueError("is not base64url")
-    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if encode(raw) != text:  # the last character has bits to spare
+    try:
+        raw = b64decode(text + "=" * (-len(text) % 4), _ALPHABET, validate=True)
+    except (Error, ValueError):  # the latter for what is not ASCII
+        raise ValueError("is not base64url") from None
+    if encode(raw) != text:  # it was padded, or the last character has bits to spare
         raise ValueError("is not base64url")
     return raw

@@ -28,7 +28,7 @@ def noise_name(pattern: str) -> bytes:
 
 def write_sealed(message: bytes) -> bytes:
     """A message as its line, LF included."""
-    return b"%b%b\n" % (MARK, base64url.encode_ascii(message))
+    return b"=%b\n" % base64url.encode_ascii(message)
 
 
 def read_sealed(line: bytes) -> bytes:

@@ -6,13 +6,13 @@ its answer, and none is ever kept half done.
 
 from __future__ import annotations
 
-from typing import Any
-
 from cryptography.exceptions import InvalidTag
 from noise.connection import Keypair, NoiseConnection
 from noise.exceptions import NoiseValueError
 
 from chatd.protocol.channel import PROLOGUE, noise_name
+
+from .cipher_state import CipherState
 
 
 class HandshakeError(ValueError):
@@ -30,11 +30,14 @@ class Channel:
     was replaced or let go of until that memory is used for something else.)
     """
 
-    __slots__ = ("_claimed_key", "_incoming", "_outgoing", "peer_key")
+    __slots__ = ("_claimed_key", "_incoming", "peer_key", "seal")
 
-    def __init__(self, incoming: Any, outgoing: Any, claimed_key: bytes | None) -> None:
-        self._incoming = incoming  # CipherStates (Noise, section 5.1)
-        self._outgoing = outgoing
+    def __init__(
+        self, incoming: CipherState, outgoing: CipherState, claimed_key: bytes | None
+    ) -> None:
+        self._incoming = incoming
+        self.seal = outgoing.seal
+        """The next message, of what it carries; it has 16 bytes more."""
         self._claimed_key = claimed_key
         self.peer_key: bytes | None = None
         """The other end's static key, if the pattern has one, once a message has opened: a first
@@ -43,19 +46,12 @@ class Channel:
     def __repr__(self) -> str:
         return "Channel(…)"
 
-    def seal(self, plain: bytes) -> bytes:
-        """The next message; it has 16 bytes more."""
-        message: bytes = self._outgoing.encrypt_with_ad(b"", plain)
-        self._outgoing.rekey()
-        return message
-
     def open(self, message: bytes) -> bytes:
         """What the next message carries. ChannelError."""
         try:
-            plain: bytes = self._incoming.decrypt_with_ad(b"", message)
+            plain = self._incoming.open(message)
         except InvalidTag:
             raise ChannelError("a message does not open") from None
-        self._incoming.rekey()
         self.peer_key = self._claimed_key
         return plain
 
@@ -134,4 +130,5 @@ def _channel(noise: NoiseConnection, claimed_key: bytes | None) -> Channel:
     """The channel alone: a NoiseConnection refers to itself, so that its keys would stay until a
     collection of garbage."""
     ends, noise.noise_protocol = noise.noise_protocol, None
-    return Channel(ends.cipher_state_decrypt, ends.cipher_state_encrypt, claimed_key)
+    incoming, outgoing = ends.cipher_state_decrypt.k, ends.cipher_state_encrypt.k
+    return Channel(CipherState(incoming), CipherState(outgoing), claimed_key)

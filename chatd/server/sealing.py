@@ -11,13 +11,14 @@ from chatd.security.channel import Channel, ChannelError
 class Sealed:
     """A `Codec`. Its keys are in memory as long as it is; a connection lets go of it at its end."""
 
-    __slots__ = ("__weakref__", "_channel", "_end_told", "_rest", "ended")
+    __slots__ = ("__weakref__", "_channel", "_end_told", "_rest", "_seal", "ended")
     guarded = True
     opening = False
     waiting = 0
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._seal = channel.seal
         self._rest = b""  # of a line whose LF has not come
         self._end_told = False
         self.ended: EOFError | OSError | ChatError | None = None
@@ -37,14 +38,14 @@ class Sealed:
 
     def send(self, plain: bytes) -> bytes:
         if 0 < len(plain) <= PLAIN_BYTES_MAX:
-            return write_sealed(self._channel.seal(plain))
-        return b"".join([write_sealed(self._channel.seal(piece)) for piece in pieces(plain)])
+            return write_sealed(self._seal(plain))
+        return b"".join([write_sealed(self._seal(piece)) for piece in pieces(plain)])
 
     def end(self) -> bytes:
         if self._end_told:
             return b""
         self._end_told = True
-        return write_sealed(self._channel.seal(b""))
+        return write_sealed(self._seal(b""))
 
     def _opened(self, line: bytes) -> bytes:
         """What a line carries; nothing once something was wrong."""

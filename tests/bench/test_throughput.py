@@ -42,10 +42,14 @@ def history(port: int, *conversations: str) -> list[str]:
         return [line for line in finals if not line.startswith("HISTORY|ITEM")]
 
 
+CAN_SEAL = pytest.mark.skipif(not harness.CAN_SEAL, reason="OpenSSL's headers are not here")
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
         ("chatd", ["HISTORY|SUCCESS|1", "HISTORY|SUCCESS|1"]),
+        pytest.param("chatd-sealed", ["HISTORY|SUCCESS|1", "HISTORY|SUCCESS|1"], marks=CAN_SEAL),
         ("chatd-live", ["HISTORY|SUCCESS|0", "HISTORY|SUCCESS|0"]),
         ("floor", None),
     ],
