@@ -9,6 +9,7 @@ with running(tmp_path) as server:
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
@@ -22,8 +23,9 @@ from typing import IO, Protocol
 
 import pytest
 
+from chatd.security.keys import ServerKey
 from tests.peer import PATIENCE_SECONDS, Peer
-from tests.sealed import SealedSocket
+from tests.sealed import Caller, SealedSocket
 from tests.tls import TlsSocket, trusting
 
 SECRET = "correct horse battery"
@@ -146,6 +148,32 @@ class Server:
         if self.sealed:
             peer.sock = SealedSocket(sock)
         return peer
+
+    def connect_by(self, private: bytes) -> Peer:
+        """A new connection that is sealed by the device with this private key."""
+        sock = socket.create_connection(("127.0.0.1", self.port))
+        peer = Peer(SealedSocket(sock, Caller("IK", self.key().channel_public(), private)))
+        self._peers.append(peer)
+        return peer
+
+    def key(self) -> ServerKey:
+        """The server's."""
+        return ServerKey(base64.urlsafe_b64decode((self.data / "server.key").read_bytes() + b"="))
+
+    def command_line(self, *words: str) -> str:
+        """What `chatd WORD…` prints, run on the server's data. AssertionError where it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "chatd", *words, "--data", str(self.data)],
+            cwd=_ROOT,
+            env=environment(**self.settings),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def part(self) -> None:
         """Close all connections made here that are still open."""

@@ -17,7 +17,7 @@ from .clock import Clock
 from .directory import Directory, Miss
 from .hub import Hub
 from .ledger import Ledger
-from .model import Account, Conversation, Direct, Room, Sent
+from .model import Account, Conversation, Device, Direct, Room, Sent
 from .ports import Archive, Client, Identities, Passwords, Unavailable
 from .routes import Epoch
 
@@ -97,7 +97,7 @@ class Chat:
                 await self.directory.load(miss.key)
         raise Unavailable("what was loaded does not stay in memory")
 
-    def already(self, *things: Account | Conversation) -> None:
+    def already(self, *things: Account | Conversation | Device) -> None:
         """Nothing is left to do; but what makes it so may not be stored yet: let the reply wait."""
         if any(thing.pending for thing in things):
             self.ledger.then(_nothing)

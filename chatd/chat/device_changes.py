@@ -13,12 +13,13 @@ class LevelSet:
 
 @dataclass(slots=True, frozen=True)
 class EnrolmentMade:
-    """A one-time ID, known only as its keyed hash, replaces the one of the same name, if any."""
+    """A one-time ID, known only as its keyed hash, replaces the one of the same name, if any.
+    `level`: of the account that is made with it; None: there is one already."""
 
     enrolment: int
     name: str
     once_hash: bytes = field(repr=False)
-    level: int
+    level: int | None
     time_ms: int
     expires_ms: int
 
@@ -38,7 +39,7 @@ class EnrolmentGone:
 
 @dataclass(slots=True, frozen=True)
 class DeviceMade:
-    """`key`: its X25519 public key, 32 bytes."""
+    """`key`: its X25519 public key, 32 bytes. `token_hash`: what its first tokens are made of."""
 
     device: int
     public_id: str
@@ -51,11 +52,10 @@ class DeviceMade:
 
 @dataclass(slots=True, frozen=True)
 class DeviceUsed:
-    """Its tokens after a log-in; the one before is good until the new one is used."""
+    """A log-in: the token that was used; others were made of it (chat/rotation.py)."""
 
     device: int
     token_hash: bytes = field(repr=False)
-    before_hash: bytes | None = field(repr=False)
     address: str
     time_ms: int
 

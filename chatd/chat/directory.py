@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
-from .model import Account, Direct, Room, Sent, SentIds, Session
+from .model import Account, Device, Direct, Enrolment, Room, Sent, SentIds, Session
 from .ports import Archive
 from .routes import Epoch
 
@@ -42,7 +42,8 @@ class _Load:
 
 
 class Directory:
-    """Accounts, rooms, direct conversations, sessions and SEND ids by their keys."""
+    """Accounts, rooms, direct conversations, sessions, devices, one-time IDs and SEND ids by their
+    keys."""
 
     def __init__(
         self, archive: Archive, epoch: Epoch, flight: Callable[[], Flight], objects_max: int
@@ -75,6 +76,18 @@ class Directory:
     def session(self, token_hash: bytes) -> Session | None:
         return cast("Session | None", self._alias(("token", token_hash)))
 
+    def device(self, device: int) -> Device | None:
+        key = ("device", device)
+        return None if key in self._absent else cast(Device, self._object(key))
+
+    def device_with(self, key: bytes) -> Device | None:
+        """The device with that public key."""
+        return cast("Device | None", self._alias(("device key", key)))
+
+    def enrolment(self, name: str) -> Enrolment | None:
+        """The one-time ID for that name, used or not, expired or not."""
+        return cast("Enrolment | None", self._alias(("enrolment of", name)))
+
     def sent_ids(self, account: int) -> SentIds:
         return cast(SentIds, self._object(("sent", account)))
 
@@ -104,9 +117,11 @@ class Directory:
     def forget(self, thing: Any) -> None:
         """It is no more, and known not to exist under its name."""
         self._drop(thing)
-        alias = _keys(thing)[1]
+        key, alias = _keys(thing)
         if alias is not None:
             self._absent[alias] = None
+        if isinstance(thing, Device):
+            self._absent[key] = None
 
     def clear(self) -> None:
         """Forget everything: what is not on disk was not stored."""
@@ -185,6 +200,9 @@ class Directory:
             "#": self._archive.room_named,
             "pair": self._archive.direct,
             "token": self._archive.session_and_account,
+            "device": self._archive.device,
+            "device key": self._archive.device_with,
+            "enrolment of": self._archive.enrolment_named,
             "sent": self._archive.sent_ids,
             "sent id": self._archive.sent,
         }
@@ -219,6 +237,10 @@ def _keys(thing: Any) -> tuple[Key, Key | None]:
             return ("direct", thing.id), ("pair", thing.low, thing.high)
         case Session():
             return ("session", thing.id), ("token", thing.token_hash)
+        case Device():
+            return ("device", thing.id), ("device key", thing.key)
+        case Enrolment():
+            return ("enrolment", thing.id), ("enrolment of", thing.name)
         case SentIds():
             return ("sent", thing.account), None
     raise TypeError(type(thing))

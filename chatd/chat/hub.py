@@ -112,6 +112,12 @@ class Hub:
             if held != keep and session in (None, held):
                 client.goodbye(Code.DENIED, sentence)
 
+    def end_device(self, account: int, device: int, sentence: str) -> None:
+        """Close the connections that logged in from a device, or went on with its sessions."""
+        for client in list(self.clients(account)):
+            if client.session is not None and client.session.device == device:
+                client.goodbye(Code.DENIED, sentence)
+
     def _forget(self, room: int, client: Client) -> None:
         listeners = self._rooms[room]
         listeners.pop(client, None)

@@ -135,3 +135,33 @@ class SentIds:
             self.complete = False
             for old in list(self.known)[: SENT_IDS_MAX // 2]:
                 del self.known[old]
+
+
+@dataclass(slots=True, eq=False)
+class Device:
+    """One that logs in without a password. `key`: its X25519 public key. `token_hash`: of the
+    token that it used last; before that, what its first tokens were made of (rotation.py)."""
+
+    id: int
+    public_id: str
+    account: int
+    key: bytes
+    token_hash: bytes = field(repr=False)
+    created_ms: int
+    used_ms: int
+    address: str
+    pending: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Enrolment:
+    """A one-time ID, known only as its keyed hash. `level`: of the account that is made with it;
+    None: there is one. `device`: that used it and has not logged in yet."""
+
+    id: int
+    name: str
+    once_hash: bytes = field(repr=False)
+    level: int | None
+    expires_ms: int
+    device: int | None = None
+    pending: int = 0

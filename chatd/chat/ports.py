@@ -10,7 +10,7 @@ from typing import Protocol
 from chatd.protocol.errors import Code
 from chatd.security.channel import Channel
 
-from .model import Account, Direct, Room, Sent, SentIds, Session
+from .model import Account, Device, Direct, Enrolment, Room, Sent, SentIds, Session
 
 
 class Client(Protocol):
@@ -55,6 +55,18 @@ class Sealable(Client, Protocol):
 
     def seal(self, channel: Channel) -> None:
         """Once the request is answered, send and take everything through `channel`."""
+
+
+class Provable(Client, Protocol):
+    """A connection whose other end may have proved to have a key."""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is inside TLS or a sealed channel."""
+
+    @property
+    def device_key(self) -> bytes | None:
+        """The X25519 public key of the device at its other end, which has proved to be there."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -134,6 +146,25 @@ class Archive(Protocol):
 
     async def session_listed(self, account: int, public_id: str) -> Session | None: ...
 
+    def once_hash(self, one_time_id: str) -> bytes:
+        """Keyed, of a one-time ID."""
+
+    def token_proof(self, device: int, token_hash: bytes, nonce: bytes) -> bytes:
+        """16 bytes that nobody else can make: the proof in a device's token (rotation.py)."""
+
+    async def device(self, device: int) -> Device | None: ...
+
+    async def device_with(self, key: bytes) -> Device | None:
+        """The device with that public key."""
+
+    async def device_listed(self, account: int, public_id: str) -> Device | None: ...
+
+    async def devices(self, account: int, after: int, limit: int) -> list[Device]: ...
+
+    async def enrolment_named(self, name: str) -> Enrolment | None: ...
+
+    async def enrolments(self, after: int, limit: int) -> list[Enrolment]: ...
+
     async def sent_ids(self, account: int) -> SentIds: ...
 
     async def sent(self, account: int, client_id: str) -> Sent | None: ...
@@ -174,7 +205,8 @@ class Passwords(Protocol):
     async def hash(self, secret: str) -> str: ...
 
     async def verify(self, secret: str, hashed: str | None) -> bool:
-        """Whether it is the secret; without a hash it takes as long, and is not."""
+        """Whether it is the secret; without a hash (None or empty) it takes as
+        long, and is not."""
 
     async def rehashed(self, secret: str, hashed: str) -> str | None:
         """A new hash where the parameters have changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import changes
+from . import changes, device_changes
 from .changes import Change
 from .model import Account, Conversation, Session
 from .ports import Client
@@ -22,6 +22,11 @@ _TAKES_NOTHING: frozenset[type[Change]] = frozenset(
         changes.SessionMade,
         changes.SessionUsed,
         changes.VaultStored,
+        device_changes.DeviceMade,
+        device_changes.DeviceUsed,
+        device_changes.EnrolmentGone,
+        device_changes.EnrolmentMade,
+        device_changes.EnrolmentUsed,
     }
 )
 

@@ -16,6 +16,9 @@ from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_arg
 from .errors import ChatError, Code
 from .fields import Kind, escape, escape_rest, unescape
 
+_PLAIN_FORMS = ("#room", "one-time id")
+"""Of kinds that the tables show by their form, not by the field's name."""
+
 
 class Needs(Enum):
     """Whether one must be logged in for a command."""
@@ -36,7 +39,7 @@ class Field:
     @property
     def label(self) -> str:
         """As the tables show it."""
-        plain = self.kind.form if self.kind.form == "#room" else self.name.replace("_", " ")
+        plain = self.kind.form if self.kind.form in _PLAIN_FORMS else self.name.replace("_", " ")
         return f"[{plain}]" if self.optional else plain
 
 

@@ -22,6 +22,7 @@ class Code(StrEnum):
     NO_SUCH_USER = "NO_SUCH_USER"
     NO_SUCH_ROOM = "NO_SUCH_ROOM"
     NO_SUCH_SESSION = "NO_SUCH_SESSION"
+    NO_SUCH_DEVICE = "NO_SUCH_DEVICE"
     NO_IDENTITY = "NO_IDENTITY"
     NOT_MEMBER = "NOT_MEMBER"
     FORBIDDEN = "FORBIDDEN"
@@ -33,6 +34,7 @@ class Code(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     INSECURE = "INSECURE"
     EXPIRED = "EXPIRED"
+    THEFT = "THEFT"
     UNAVAILABLE = "UNAVAILABLE"
     TIMEOUT = "TIMEOUT"
     SHUTDOWN = "SHUTDOWN"
@@ -51,13 +53,14 @@ MEANINGS: dict[Code, str] = {
     Code.TAKEN: "the name belongs to an account, or did once",
     Code.WEAK_PASSWORD: "the password is too easy to guess; the sentence says why",
     Code.DENIED: (
-        "wrong user, secret or token, a session that was ended, or a sealed message that does not"
-        " open"
+        "wrong user, secret, token or one-time ID, a session that was ended, or a sealed message"
+        " that does not open"
     ),
     Code.CLOSED: "registration is not open on this server",
     Code.NO_SUCH_USER: "there is no such user",
     Code.NO_SUCH_ROOM: "there is no such room, or none that you may know of",
     Code.NO_SUCH_SESSION: "you have no such session; SESSIONS lists them",
+    Code.NO_SUCH_DEVICE: "you have no such device; DEVICES lists them",
     Code.NO_IDENTITY: "the person has published no keys yet",
     Code.NOT_MEMBER: "you, or the person named, are not in the room",
     Code.FORBIDDEN: "your role, level or lack of an invitation does not allow it",
@@ -72,6 +75,7 @@ MEANINGS: dict[Code, str] = {
     Code.RATE_LIMITED: "too much at once; the sentence begins with the whole seconds to wait",
     Code.INSECURE: "a secret may not be sent in the clear here: SEAL, or use TLS",
     Code.EXPIRED: "it was valid once and is no longer",
+    Code.THEFT: "an alert: somebody may have a copy of a device's profile",
     Code.UNAVAILABLE: "the server cannot store or carry this out now; nothing was changed",
     Code.TIMEOUT: "the connection waited too long to authenticate, or the other end is gone",
     Code.SHUTDOWN: "the server stops",

@@ -50,7 +50,8 @@ class MemberJoined(Event):
 @event("LEFT")
 class MemberLeft(Event):
     """to the members and to the user it names; after LEAVE `by` is the user and the reason empty,
-    after BAN the reason is `banned`"""
+    after BAN the reason is `banned`, and where the account's level fell below the room's, `by` is
+    the user and the reason `level`"""
 
     room: Room
     user: User
@@ -86,7 +87,7 @@ class IdentityChanged(Event):
 
 @event("UNREAD")
 class UnreadSince(Event):
-    """after AUTH or RESUME, a line for each conversation with unread messages"""
+    """after AUTH, RESUME or LOGIN, a line for each conversation with unread messages"""
 
     conversation: Conversation
     count: Count

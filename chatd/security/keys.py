@@ -76,9 +76,15 @@ class ServerKey:
 
     def fingerprint(self) -> str:
         """SHA-256 of the X25519 public key, base64url without padding: 43 characters."""
-        public = X25519PrivateKey.from_private_bytes(self.derive(CHANNEL)).public_key()
-        digest = hashlib.sha256(public.public_bytes_raw()).digest()
-        return base64url.encode(digest)
+        return base64url.encode(hashlib.sha256(self.channel_public()).digest())
+
+    def channel_public(self) -> bytes:
+        """The X25519 public key that clients seal to, 32 bytes."""
+        return (
+            X25519PrivateKey.from_private_bytes(self.derive(CHANNEL))
+            .public_key()
+            .public_bytes_raw()
+        )
 
     def _derive_hash_key(self, label: str, purpose: str) -> bytes:
         return self._expand(label, purpose)

@@ -13,7 +13,6 @@ import trio
 import typer
 
 import chatd
-from chatd.security.passwords import Hasher
 from chatd.storage.backup import CopyError
 from chatd.storage.backup import backup as copy_database
 from chatd.storage.backup import restore as restore_database
@@ -22,9 +21,12 @@ from chatd.storage.findings import Report
 from chatd.storage.sqlite import OpenError
 
 from . import folder, logs
+from .admin import AdminError
 from .certificates import write_self_signed
+from .flags import Config, Data, settings_of
+from .inviting import InviteError
 from .listeners import ListenError
-from .resetting import ResetError, reset_password
+from .people import people
 from .run import serve
 from .settings import Settings, SettingsError, load
 from .tls import CertificateError
@@ -42,7 +44,8 @@ _EXITS: dict[type[Exception], int] = {
     CopyError: EXIT_FAILED,
     folder.FolderError: EXIT_FOLDER,
     OpenError: EXIT_FOLDER,
-    ResetError: EXIT_FAILED,
+    AdminError: EXIT_FAILED,
+    InviteError: EXIT_USAGE,
 }
 
 app = typer.Typer(
@@ -51,12 +54,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(people)
 
-Data = Annotated[str | None, typer.Option(metavar="DIR", help="The data folder.")]
-Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Settings as TOML; CHATD_CONFIG names it too.")
-]
-UserName = Annotated[str, typer.Argument(metavar="USER")]
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE")]
 
 
@@ -151,7 +150,7 @@ def check(data: Data = None, config: Config = None) -> None:
     Is the database whole, does every box open with the server key, and does no name or text
     stand in the clear in any file of the data folder?
     """
-    home = folder.found(_settings(config, data))
+    home = folder.found(settings_of(config, data))
     if not home.database.exists():
         raise folder.FolderError(f"no database {home.database} yet: start the server first")
     report = check_database(home.path, home.database, home.key)
@@ -165,7 +164,7 @@ def check(data: Data = None, config: Config = None) -> None:
 @app.command()
 def backup(file: BackupFile, data: Data = None, config: Config = None) -> None:
     """Copy the database to a new FILE; a server may run."""
-    home = folder.found(_settings(config, data))
+    home = folder.found(settings_of(config, data))
     copy_database(home.database, file)
     typer.echo(f"The database is copied to {file}.")
     typer.echo(
@@ -177,29 +176,12 @@ def backup(file: BackupFile, data: Data = None, config: Config = None) -> None:
 @app.command()
 def restore(file: BackupFile, data: Data = None, config: Config = None) -> None:
     """Put FILE in the database's place; no server may run."""
-    with folder.locked(_settings(config, data)) as home:
+    with folder.locked(settings_of(config, data)) as home:
         kept = restore_database(home.database, file, home.key)
     typer.echo(f"The database {home.database} is now the copy {file}.")
     if kept is not None:
         typer.echo(f"What stood there before is kept as {kept}; delete it when you don't need it.")
     typer.echo("What was changed after the copy was made is undone: passwords and sessions too.")
-
-
-@app.command()
-def passwd(user: UserName, data: Data = None, config: Config = None) -> None:
-    """Set a new password for a user who lost theirs, and print it; no server may run."""
-    settings = _settings(config, data)
-    hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes, settings.argon2_lanes)
-    with folder.locked(settings) as home:
-        password = reset_password(home.database, home.key, user, hasher)
-    typer.echo(password)
-    typer.echo(
-        f"That is {user}'s password now, and all sessions are ended. Who has a vault opens",
-        err=True,
-    )
-    typer.echo(
-        f"it with the recovery key, and sets another password: chatctl recover {user}", err=True
-    )
 
 
 def main() -> None:
@@ -228,10 +210,6 @@ def _sentence(error: Exception) -> str:
 def _crashed(_kind: type[BaseException], error: BaseException, _trace: object) -> None:
     """A mistake in chatd itself: told without its message, which may quote what people wrote."""
     structlog.get_logger().critical("crashed", exc_info=error)
-
-
-def _settings(config: Path | None, data: str | None) -> Settings:
-    return load(config, os.environ, {"data": data})
 
 
 def _summary(report: Report) -> str:

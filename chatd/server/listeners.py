@@ -134,6 +134,11 @@ class Doors:
     paused: Callable[[], None]
     doors: list[Door]
 
+    def addresses(self) -> list[tuple[str, int]]:
+        """Hosts and ports where people come in without TLS."""
+        names = [door.sock.getsockname() for door in self.doors if not door.scheme]
+        return [(name[0], name[1]) for name in names if isinstance(name, tuple)]
+
     def open(self) -> None:
         """Take connections."""
         for door in self.doors:

@@ -55,7 +55,7 @@ class PasswordThreads:
     async def verify(self, secret: str, hashed: str | None) -> bool:
         known = hashed or self.hasher.decoy
         right = await self._hashed(self.hasher.verify, secret, known)
-        return right and hashed is not None
+        return right and bool(hashed)
 
     async def rehashed(self, secret: str, hashed: str) -> str | None:
         if not self.hasher.needs_rehash(hashed):

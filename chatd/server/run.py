@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, aclosing
@@ -24,6 +25,7 @@ from chatd.storage.sqlite import SqliteStore
 
 from . import folder, logs
 from .addresses import Listen, listen_address
+from .admin import Admin, open_socket
 from .committer import Committer
 from .dispatch import Dispatcher
 from .listeners import Doors, listening
@@ -35,7 +37,7 @@ from .sweeper import Sweeper
 from .tls import Certificate, CertificateError
 
 ACCEPT_PAUSE_SECONDS = 1
-FEATURES = "rooms direct history send-once unread invites salt vault identity e2e seal"
+FEATURES = "rooms direct history send-once unread invites salt vault identity e2e seal enrol"
 """What clients may ask of this server, beyond what any server of chat/1 has."""
 LINGER_SECONDS_MAX = 0.5
 POLL_SECONDS = 0.01  # only while stopping: many things may still be under way
@@ -61,6 +63,7 @@ class Server:
     doors: Doors
     passwords: PasswordThreads
     certificate: Certificate | None = None
+    admin_socket: socket.socket | None = None
 
     async def run(self, signals: AsyncIterator[int]) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -88,6 +91,9 @@ class Server:
         self.doors.open()
         nursery.start_soon(self.reactor.run)
         nursery.start_soon(sweeper.run)
+        if self.admin_socket is not None:
+            admin = Admin(self.chat, self.committer, self.doors.addresses)
+            nursery.start_soon(admin.run, self.admin_socket)
         _announce(self.doors)
 
     async def _open_later(self) -> None:
@@ -152,6 +158,7 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
         async with aclosing(store):
             server = _build(settings, reload, store, home.key)
             server.certificate = certificate
+            server.admin_socket = open_socket(home.path, stack)
             server.doors.doors = list(doors)
             await server.run(signals)
     _log.info("stopped")

@@ -65,6 +65,9 @@ class Codec:
     def once_hash(self, one_time_id: str) -> bytes:
         return self._key.tag("one-time id", one_time_id, size=32)
 
+    def token_proof(self, device: int, token_hash: bytes, nonce: bytes) -> bytes:
+        return self._key.tag("device token", device, token_hash, nonce)
+
     def code_hash(self, kind: int, subject: int, expires_ms: int, code: str) -> bytes:
         return self._key.tag("code", kind, subject, expires_ms, code, size=32)
 

@@ -61,7 +61,6 @@ def _device_used(codec: Codec, m: c.DeviceUsed) -> Rows:
         "device",
         m.device,
         token_hash=m.token_hash,
-        before_hash=m.before_hash,
         used_ms=m.time_ms,
         address_box=codec.seal("device.address", m.address, m.device),
     )

@@ -100,7 +100,6 @@ _SCHEMA_4 = """
         key_hash BLOB NOT NULL UNIQUE,
         key_box BLOB NOT NULL,
         token_hash BLOB NOT NULL,
-        before_hash BLOB,
         created_ms INTEGER NOT NULL,
         used_ms INTEGER NOT NULL,
         address_box BLOB NOT NULL
@@ -111,7 +110,7 @@ _SCHEMA_4 = """
         name_hash BLOB NOT NULL UNIQUE,
         name_box BLOB NOT NULL,
         once_hash BLOB NOT NULL UNIQUE,
-        level INTEGER NOT NULL,
+        level INTEGER,
         created_ms INTEGER NOT NULL,
         expires_ms INTEGER NOT NULL,
         device INTEGER

@@ -13,6 +13,7 @@ from chatd.chat.ports import StoredMessage, StoredRoom, StoredUnread
 from chatd.protocol.fields import RoleWord
 
 from .codec import Codec
+from .device_reads import DeviceReads
 from .messages import Messages
 from .recent import Recent
 from .sealed import SealedReads
@@ -45,7 +46,7 @@ _SESSION = (
 )
 
 
-class Reader(SealedReads):
+class Reader(DeviceReads, SealedReads):
     """Reads through one connection; used by one thread at a time."""
 
     def __init__(self, db: apsw.Connection, codec: Codec, recent: Recent) -> None:

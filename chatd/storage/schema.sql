@@ -54,8 +54,7 @@ CREATE TABLE device (
     account INTEGER NOT NULL REFERENCES account (id),
     key_hash BLOB NOT NULL UNIQUE,   -- keyed, of its X25519 public key
     key_box BLOB NOT NULL,
-    token_hash BLOB NOT NULL,        -- SHA-256 of 32 random bytes
-    before_hash BLOB,                -- of the token before, good until the latest is used; NULL: none
+    token_hash BLOB NOT NULL,        -- SHA-256 of the token that was used last, at first of random bytes
     created_ms INTEGER NOT NULL,
     used_ms INTEGER NOT NULL,
     address_box BLOB NOT NULL
@@ -68,7 +67,7 @@ CREATE TABLE enrolment (
     name_hash BLOB NOT NULL UNIQUE,
     name_box BLOB NOT NULL,
     once_hash BLOB NOT NULL UNIQUE,  -- keyed, of the one-time ID
-    level INTEGER NOT NULL,
+    level INTEGER,                   -- of the account that is made; NULL: it is there already
     created_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL,
     device INTEGER                   -- that used it; NULL: none yet

@@ -31,6 +31,7 @@ from .batches import Batches
 from .checkpoints import Checkpoints
 from .codec import Codec
 from .database import OpenError, open_database
+from .device_archive import DeviceArchive
 from .reads import Reader
 from .thread import Done, WriterThread
 from .writes import Writer
@@ -54,12 +55,12 @@ _EMPTY_DOOMED = (
 _HOUR_MS = 3_600_000
 
 
-class SqliteStore:
+class SqliteStore(DeviceArchive):
     """A `Store` in one SQLite file."""
 
     def __init__(self, path: Path, key: ServerKey) -> None:
         self.keep(send_ids_hours=48, session_idle_days=30)
-        codec = Codec(key)
+        codec = self._codec = Codec(key)
         self._db = open_database(path, codec)
         self._writer = _open_writer(self._db, codec, path)
         self._checkpoints = Checkpoints(path, self._db)
@@ -187,6 +188,7 @@ class SqliteStore:
         with db:
             db.execute("DELETE FROM sent WHERE time_ms < ?", (now_ms - self._send_ids_ms,))
             db.execute("DELETE FROM session WHERE used_ms < ?", (now_ms - self._idle_ms,))
+            db.execute("DELETE FROM enrolment WHERE expires_ms < ?", (now_ms,))
             gone = self._delete_messages()
         self._writer.recent.drop(gone)
 

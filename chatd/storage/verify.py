@@ -25,7 +25,6 @@ T = TypeVar("T")
 SIZES_BYTES = {
     "name_hash": 32,
     "token_hash": 32,
-    "before_hash": 32,
     "key_hash": 32,
     "once_hash": 32,
     "code_hash": 32,

@@ -6,24 +6,24 @@ else: a last PING is answered at once. Five ways to send give five plays of ever
 
 from __future__ import annotations
 
-import fcntl
 import signal
 import socket
 import struct
-import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
 
+from tests.dialogs.devices import one_time_ids, private, public
 from tests.dialogs.memory import Memory
+from tests.dialogs.pieces import pieces, wait_until_received
 from tests.dialogs.quick import QuickServer
 from tests.dialogs.script import Act, Expect, NoDialog, Send, Step, Way, read_dialog
 from tests.peer import Peer
 from tests.serving import SECRET, Server
 from tests.tls import certificate
 
-_SINGLY_BYTES_MAX = 400
+_SECRET = ("token", "once")
 _ABRUPT = struct.pack("ii", 1, 0)
 
 
@@ -108,7 +108,7 @@ class Player:
         if self._sending is Sending.ONE_PACKET:
             lines = [b"".join(lines)]
         for line in lines:
-            for piece in _pieces(line) if self._sending is Sending.BYTE_BY_BYTE else [line]:
+            for piece in pieces(line) if self._sending is Sending.BYTE_BY_BYTE else [line]:
                 peer.send_bytes(piece)
 
     # What comes
@@ -159,14 +159,15 @@ class Player:
 
     def _act_client(self, step: Act) -> None:
         client, what = step.actor, step.what
-        if what == "connect":
-            self._memory.held.pop(f"{client}_token", None)
-            self._peers[client] = self._running().connect()
+        if what == "device":
+            self._memory.held[f"{client}_device"] = public(client)
+        elif what.startswith("connect"):
+            self._connect(client, what)
         elif what == "half-close":
             self._peer(client).half_close()
         elif what in ("close", "reset"):
             with self._peers.pop(client) as peer:
-                _wait_until_received(peer.sock)
+                wait_until_received(peer.sock)
                 if what == "reset":
                     peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPT)
         elif what == "closed":
@@ -175,6 +176,12 @@ class Player:
                     raise WrongPlay(f"{step.where}: {client} is not closed, but got {peer.read()}")
         else:
             raise NoDialog(f"{step.where}: {what}")
+
+    def _connect(self, client: str, how: str) -> None:
+        self._memory.held.pop(f"{client}_token", None)
+        server = self._running()
+        by_device = how == "connect by device"
+        self._peers[client] = server.connect_by(private(client)) if by_device else server.connect()
 
     def _act_server(self, step: Act) -> None:
         if step.what == "kill -9":
@@ -186,6 +193,9 @@ class Player:
             self._await_end(step.where)
             self._running().settings |= _settings(step.what.removeprefix("restart"))
             self._running().start()
+        elif (words := step.what.split())[0] in ("invite", "user"):
+            said = self._running().command_line(*words)
+            self._memory.held |= {f"{words[1]}_once": one for one in one_time_ids(said)}
         else:
             raise NoDialog(f"{step.where}: {step.what}")
 
@@ -237,7 +247,7 @@ class Player:
         if complaints := server.complaints():
             raise WrongPlay("\n".join(["the server complains:", *complaints]))
         log = server.log.read_text()
-        tokens = [text for name, text in self._memory.held.items() if name.endswith("token")]
+        tokens = [text for name, text in self._memory.held.items() if name.endswith(_SECRET)]
         if any(secret in log for secret in [SECRET, *tokens]):
             raise WrongPlay("the log tells a secret")
 
@@ -267,25 +277,6 @@ def _block(steps: list[Step], index: int) -> list[Expect]:
             break
         block.append(step)
     return block
-
-
-def _pieces(line: bytes) -> Iterator[bytes]:
-    """Byte by byte; only the two ends of a very long line, its middle at once."""
-    half = _SINGLY_BYTES_MAX // 2
-    cut = max(half, len(line) - half)
-    for at in range(min(half, len(line))):
-        yield line[at : at + 1]
-    if middle := line[half:cut]:
-        yield middle
-    for at in range(cut, len(line)):
-        yield line[at : at + 1]
-
-
-def _wait_until_received(sock: socket.socket) -> None:
-    """Until the other end's system has all; a reset, as is to close on unread replies, drops it."""
-    left = b"1"
-    while any(left):
-        left = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
 
 
 def _settings(words: str) -> dict[str, object]:

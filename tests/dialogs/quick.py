@@ -13,6 +13,7 @@ import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from tests.peer import PATIENCE_SECONDS
 from tests.serving import Process, Server, environment
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -54,6 +55,14 @@ class QuickServer(Server):
 
     def _process(self) -> Process:
         return Fork(self.command()[3:], environment(**self.settings), self.log)
+
+    def command_line(self, *words: str) -> str:
+        words = (*words, "--data", str(self.data))
+        fork = Fork(list(words), environment(**self.settings), self.log)
+        said = fork.stdout.read()
+        assert fork.wait(PATIENCE_SECONDS) == 0, self.log.read_text()
+        fork.communicate()
+        return said
 
 
 def _run(words: list[str], environ: dict[str, str], log: Path, output: Connection) -> None:

@@ -17,9 +17,13 @@
 | `alice<~ LINE` | such lines one below the other may come in any order |
 | `alice: connect` | opens a connection |
 | `alice: register`, `alice: login`, `phone: login as alice` | the lines that do so, with replies |
+| `phone: device` | makes the key of a device, `{phone_device}` |
+| `phone: connect by device` | opens a connection that is sealed with it |
 | `alice: half-close`, `alice: close`, `alice: reset` | ends the output; closes; breaks off |
 | `alice: closed` | here the server has closed |
 | `server: kill -9`, `server: stop`, `server: restart [with NAME=VALUE …]` | stop: SIGTERM |
+| `server: invite alice …` | `chatd invite alice …`; the one-time ID is `{alice_once}` |
+| `server: user alice …` | `chatd user alice …` |
 | `settings: NAME=VALUE …` | of the server, before anything else |
 | `check: {a} < {b}`, `check: {a} != {b}` | numbers or times; anything |
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chatd.protocol import base64url, fields, kdf, wire  # noqa: F401  (wire declares the commands and events)
 from chatd.protocol.declare import COMMANDS, EVENTS, Declared, Field, Reply, Request
+from chatd.protocol.enrolment import ALPHABET, CHARACTERS, KEY_BYTES
 from chatd.protocol.fields import HISTORY_LIMIT_MAX, SEQ_DIGITS_MAX
 
 REQUESTS = list(COMMANDS.values())
@@ -48,6 +49,8 @@ BY_FORM: dict[str, st.SearchStrategy[Any]] = {
     "1 to 64 characters": filled.map(lambda text: text[:64]),
     "free text": filled,
     "kdf": kdfs,
+    "one-time id": st.text(ALPHABET, min_size=CHARACTERS, max_size=CHARACTERS),
+    "device key": st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES),
     "blob": filled,
     "blob, a bar as \\p": filled,
     "JWK Set": filled,

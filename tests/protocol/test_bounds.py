@@ -72,6 +72,11 @@ def test_what_is_secret() -> None:
         "Store.blob",
         "VaultHeld.blob",
         "Erase.secret",
+        "Enrol.one_time_id",
+        "Enrolled.device_token",
+        "Login.device_token",
+        "LoggedIn.next_device_token",
+        "LoggedIn.session_token",
     }
 
 

@@ -20,9 +20,20 @@ _TRANSCRIPT = re.compile(
     r"|(<!-- before:\n(?P<before>.*?)-->\n)?^```chat\n(?P<lines>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+_TOKEN = "[A-Za-z0-9_-]{43}"
+_BEFORE_TOKENS = [rf"(?<=\b{verb}\|SUCCESS\|)" for verb in ("AUTH", "ENROL", "LOGIN")]
+_BEFORE_TOKENS.append(rf"(?<=\bLOGIN\|SUCCESS\|{_TOKEN}\|)")
+_ENROLLING = {
+    "K7QM-2VXR-9HDP": "alice{}_once",
+    "k7qm2vxr9hdp": "alice{}_once",
+    "rD2rL0vXjD0sZVbA0lJmXw9hH4tq3bLk1dQy8c7uPgM": "phone{}_device",
+    "Zb8uQy3LkX0dT5hVnR2wGm7sJc4pEaF1iOoK9tYxBgE": "laptop_device",
+}
+"""One-time IDs and devices' keys, and what the player calls them."""
+
 _LITERALS = [
     ("time", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")),
-    ("token", re.compile(r"(?<=AUTH\|SUCCESS\|)[A-Za-z0-9_-]{43}$", re.MULTILINE)),
+    ("token", re.compile(rf"(?:{'|'.join(_BEFORE_TOKENS)}){_TOKEN}\b")),
     ("answer", re.compile(r"(?<=SEAL\|SUCCESS\|)[A-Za-z0-9_-]{128}$", re.MULTILINE)),
     ("sealed", re.compile(r"(?<=< =)[A-Za-z0-9_-]+$", re.MULTILINE)),
     ("session", re.compile(r"(?<=\|)(?=[a-z]*[2-7])[a-z2-7]{12}\b")),
@@ -50,6 +61,8 @@ class Transcript:
         text = self._beginning() + self.lines
         text = text.replace("chat.example.net", "test").replace("chatd 1.0.0", "chatd …")
         text = re.sub(r"\*HELLO\|chat/1\|test\|.*", "*HELLO|chat/1|test|{hello_key}", text)
+        for literal, name in _ENROLLING.items():
+            text = text.replace(literal, f"{{{name.format(number)}}}")
         for look, pattern in _LITERALS:
             for place, literal in enumerate(dict.fromkeys(pattern.findall(text))):
                 text = text.replace(literal, f"{{of{number}at{place}_{look}}}")

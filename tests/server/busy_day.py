@@ -18,6 +18,7 @@ from chatctl.client import connect
 from chatd.protocol import commands as c
 from chatd.protocol import sealed
 from chatd.protocol.declare import Request
+from tests.dialogs.devices import one_time_ids, private, public
 from tests.serving import Server
 
 from .busy_people import Keyed, Plain, Words, deriving
@@ -32,6 +33,8 @@ PLAIN = (
     "Giganotosaurus parasaurolophus therizinosaurus carcharodontosaur größenwahnsaurier"
     " жар-птица-огненная spinosaurus allosaurus99 deinonychus ceratosaurus"
 ).split()
+
+INVITED = ("tyrannosaurus-mcintyre", "muttaburrasaurus-meg")
 
 PUBLIC, PRIVATE, SEALED = "#pterosaur-watchers", "#fossil-smugglers", "#trilobite-whispers"
 FLEETING, DOOMED = "#mayfly-chatter", "#meteorite-landing"
@@ -71,6 +74,7 @@ class Day:
     async def _morning(self) -> None:
         await self._arrive()
         await self._make_friends()
+        self._enrol()
         self._meet()
         await self._meet_sealed()
         await self._chat()
@@ -83,6 +87,24 @@ class Day:
             for person in self.keyed:
                 nursery.start_soon(person.arrive, limiter)
         self.plain += [Plain.arriving(self.server, typed, self.words) for typed in PLAIN]
+
+    def _enrol(self) -> None:
+        """Somebody was invited and comes with a device; somebody else has not come yet."""
+        name, other = (self.words.name(invited, "who is invited") for invited in INVITED)
+        said = [self.server.command_line("invite", one, "--level", "2") for one in (name, other)]
+        one_time_id, waiting = (one for text in said for one in one_time_ids(text))
+        for secret in (one_time_id, waiting):
+            self.words.seal(secret, "a one-time ID")
+            self.words.seal(secret.replace("-", ""), "a one-time ID")
+        key = self.words.box(public(name), "the key of a device")
+        with self.server.connect() as peer:
+            token = peer.ask(f"ENROL|{name}|{one_time_id}|{key}").split("|")[2]
+        with self.server.connect_by(private(name)) as device:
+            answer = device.ask(f"LOGIN|{name}|{self.words.token(token)}").split("|")
+            for token in answer[2:]:
+                self.words.token(token)
+            self.words.box(device.ask("WHOAMI").split("|")[3], "the id of a session")
+            self.words.box(device.items("DEVICES")[0][0], "the id of a device")
 
     async def _make_friends(self) -> None:
         for one, other in _circle(self.keyed):

@@ -31,6 +31,10 @@ BOXES: dict[str, tuple[str, str, str]] = {
     "identity.keys_box": ("rows", "identity.keys", "account version"),
     "session.public_box": ("rows", "session.public", "id"),
     "session.address_box": ("rows", "session.address", "id"),
+    "device.public_box": ("rows", "device.public", "id"),
+    "device.key_box": ("rows", "device.key", "id"),
+    "device.address_box": ("rows", "device.address", "id"),
+    "enrolment.name_box": ("rows", "enrolment.name", "id"),
     "conversation.name_box": ("rows", "conversation.name", "id"),
     "conversation.topic_box": ("rows", "conversation.topic", "id"),
     "member.label_box": ("rows", "member.label", "conversation account"),
@@ -42,6 +46,8 @@ BOXES: dict[str, tuple[str, str, str]] = {
 
 HASHES = {
     *("account.name_hash", "conversation.name_hash", "session.token_hash"),
+    *("device.public_tag", "device.key_hash", "device.token_hash"),
+    *("enrolment.name_hash", "enrolment.once_hash"),
     *("session.public_tag", "sent.id_tag", "chunk.senders"),
 }
 """Columns by which rows are found. What is in them is looked at apart."""

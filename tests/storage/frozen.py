@@ -47,7 +47,7 @@ CHANGES: list[c.Change] = [
     c.RoomSet(4, "", private=False, history=True, level=0, e2e=True),
     d.EnrolmentMade(1, "dora", bytes(range(40, 72)), 3, 1_006, 9_000),
     d.DeviceMade(1, "deviceident", 1, bytes(range(1, 33)), TOKEN_HASH, "192.0.2.98", 1_007),
-    d.DeviceUsed(1, TOKEN_HASH[::-1], TOKEN_HASH, "192.0.2.97", 1_008),
+    d.DeviceUsed(1, TOKEN_HASH[::-1], "192.0.2.97", 1_008),
     d.EnrolmentMade(2, "annabel", bytes(range(41, 73)), 4, 1_006, 9_000),
     d.EnrolmentUsed(2, 1),
     d.LevelSet(1, 4),

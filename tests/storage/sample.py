@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from chatd.chat import changes as c
+from chatd.chat import device_changes as d
 from chatd.security.keys import ServerKey
 from chatd.storage.check import check
 from chatd.storage.codec import Codec
@@ -23,7 +24,13 @@ SECRET = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
 KDF = "argon2id$v=19$m=65536,t=3,p=4$c2l4dGVlbiBieXRlcy4u"
 ROOM, DIRECT, ALONE, OTHER_ROOM = 1, 2, 3, 4
 NAMES = [*USERS.values(), "gardeners", "observatory", "about the roses", "session-one"]
-NAMES += ["a vault that nobody opens", "thumbprint-of-anastasia", "keys of anastasia"]
+NAMES += [
+    "a vault that nobody opens",
+    "thumbprint-of-anastasia",
+    "keys of anastasia",
+    "device-one",
+    "wilhelmina",
+]
 TEXTS = [f"number {n}: the roses are in bloom again" for n in range(1, 41)]
 
 CHANGES: list[c.Change] = [
@@ -36,6 +43,8 @@ CHANGES: list[c.Change] = [
     c.VaultStored(4, 1, "the vault of christopher"),
     c.KeysPublished(4, 1, "thumbprint-of-christopher", "keys of christopher"),
     c.SessionMade(1, "session-one", 1, 0, bytes(range(32)), "192.0.2.77", 1_000),
+    d.DeviceMade(1, "device-one", 1, bytes(range(32)), bytes(32), "192.0.2.78", 1_000),
+    d.EnrolmentMade(1, "wilhelmina", bytes(range(1, 33)), 3, 1_000, 9_000),
     c.RoomMade(ROOM, "#gardeners", 1_000),
     c.RoomSet(ROOM, "about the roses", private=True, history=True, level=3),
     *(c.MemberJoined(ROOM, account, "member", 0, 1_000) for account in (1, 2, 4)),

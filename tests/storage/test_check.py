@@ -33,8 +33,9 @@ def test_a_sound_database_has_no_findings(sample: Sample) -> None:
     assert report.rows.keys() == VERIFY.keys()
     assert all(report.rows[table] for table in VERIFY if table != "doomed")
     # 4 names and secrets less 1 erased, a kdf, a vault, an identity, a session, 2 rooms, a topic, 3
-    # labels, and each id; then the messages. All are taken into account one way or the other.
-    boxes = 6 + 1 + 1 + 2 + 2 + 3 + 3 + len(TEXTS)
+    # labels, a device, who is invited, and each id; then the messages. All are taken into account
+    # one way or the other.
+    boxes = 6 + 1 + 1 + 2 + 2 + 3 + 3 + 3 + 1 + len(TEXTS)
     assert report.boxes == boxes + 2 + 1
     assert report.texts + report.texts_untold == boxes + len(TEXTS)
     assert report.texts_untold < 10
@@ -102,6 +103,10 @@ BOXES = [
     ("identity", "keys_box", "identity (account 1)", "keys"),
     ("session", "public_box", "session 1", "public"),
     ("session", "address_box", "session 1", "address"),
+    ("device", "public_box", "device 1", "public"),
+    ("device", "key_box", "device 1", "key"),
+    ("device", "address_box", "device 1", "address"),
+    ("enrolment", "name_box", "enrolment 1", "name"),
     ("conversation", "name_box", "conversation 1", "name"),
     ("conversation", "topic_box", "conversation 1", "topic"),
     ("member", "label_box", "member (conversation 2, account 1)", "label"),
@@ -143,6 +148,9 @@ def test_the_table_of_boxes_is_complete() -> None:
     [
         ("account", "name_hash", "account 1"),
         ("session", "public_tag", "session 1"),
+        ("device", "public_tag", "device 1"),
+        ("device", "key_hash", "device 1"),
+        ("enrolment", "name_hash", "enrolment 1"),
         ("conversation", "name_hash", "conversation 1"),
         ("conversation", "name_hash", "conversation 2"),
         ("conversation", "name_hash", "conversation 3"),

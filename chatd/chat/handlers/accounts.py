@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from math import ceil
 
 from chatd.protocol import commands, replies
@@ -13,9 +15,11 @@ from chatd.security.throttle import address_block
 
 from .. import changes
 from ..chat import Chat
+from ..enrolling import reserved
 from ..model import Account, Session
 from ..ports import Client
 from ..registry import Decision, handles
+from ..rotation import latest
 from .membership import end_membership
 from .sealed import current_vault, store_vault
 
@@ -23,17 +27,17 @@ from .sealed import current_vault, store_vault
 @handles(commands.Register)
 async def register(chat: Chat, client: Client, request: commands.Register) -> Decision:
     if chat.rules.registration != "open":
-        raise ChatError(Code.CLOSED, "Registration is closed; ask who runs this server.")
+        raise _closed(chat)
     name = _chosen(request.user)
     _within_quota(chat, client)
-    if await chat.asking(lambda: chat.directory.account_named(name)) is not None:
+    if await chat.asking(lambda: _is_taken(chat, name)):
         raise _taken()
     kdf = request.kdf or NONE
     await strong_enough(chat, request.secret, name, kdf)
     secret = await chat.passwords.hash(request.secret)
 
     def decide() -> Reply:
-        if chat.directory.account_named(name) is not None:
+        if _is_taken(chat, name):
             raise _taken()
         account = chat.directory.admit(Account(chat.ids.account(), name, secret))
         made = changes.AccountMade(account.id, name, secret, chat.clock.now_ms(), kdf)
@@ -47,7 +51,7 @@ async def register(chat: Chat, client: Client, request: commands.Register) -> De
 async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decision:
     before = await chat.asking(lambda: chat.me(client))
     version = before.version
-    await prove(chat, client, before.name, request.old, before.secret)
+    await prove_own(chat, client, before, request.old)
     kdf = request.kdf or NONE
     await strong_enough(chat, request.new, before.name, kdf)
     secret = await chat.passwords.hash(request.new)
@@ -74,7 +78,7 @@ async def passwd(chat: Chat, client: Client, request: commands.Passwd) -> Decisi
 async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision:
     before = await chat.asking(lambda: chat.me(client))
     version = before.version
-    await prove(chat, client, before.name, request.secret, before.secret)
+    await prove_own(chat, client, before, request.secret)
 
     def decide() -> Reply:
         me, _ = _still_mine(chat, client, version)
@@ -90,21 +94,65 @@ async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision
 
 
 async def prove(chat: Chat, client: Client, user: str, secret: str, hashed: str | None) -> None:
-    """Check a password. Failures slow down, by address and account together, so that an attacker
-    cannot lock a victim out. DENIED, RATE_LIMITED."""
+    """Check a password. DENIED, RATE_LIMITED."""
+    await attempt(chat, client, user, partial(chat.passwords.verify, secret, hashed), wrong_secret)
+
+
+async def prove_own(chat: Chat, client: Client, me: Account, secret: str) -> None:
+    """Check the password of who is logged in. An account that was enrolled has none before PASSWD
+    has set one: the token for the next LOGIN of the session's device stands in for it. DENIED,
+    RATE_LIMITED."""
+    if me.secret:
+        await prove(chat, client, me.name, secret, me.secret)
+        return
+
+    async def is_token() -> bool:
+        return await chat.asking(lambda: _own_token(chat, client, secret))
+
+    await attempt(chat, client, me.name, is_token, wrong_secret)
+
+
+async def attempt(
+    chat: Chat,
+    client: Client,
+    user: str,
+    right: Callable[[], Awaitable[bool]],
+    wrong: Callable[[], ChatError],
+) -> None:
+    """Try to get in, or to show that one is in by right. Failures slow down, by address and account
+    together, so that an attacker cannot lock a victim out. `wrong()`, RATE_LIMITED."""
     key = (address_block(client.address) or "", user)
     async with chat.passwords.turn(key):  # one at a time, so that each knows of those before it
         if (wait := chat.slowdown.wait(key, chat.now())) > 0:
             raise rate_limited(wait, "Too many failed log-ins")
-        if not await chat.passwords.verify(secret, hashed):
+        if not await right():
             chat.slowdown.fail(key, chat.now())
-            raise wrong_secret()
+            raise wrong()
         chat.slowdown.succeed(key)
 
 
 def wrong_secret() -> ChatError:
     """One and the same, whatever was wrong."""
     return ChatError(Code.DENIED, "Wrong user or secret.")
+
+
+def _own_token(chat: Chat, client: Client, token: str) -> bool:
+    if client.session is None or client.session.device is None:
+        return False
+    device = chat.directory.device(client.session.device)
+    return device is not None and latest(chat.archive, device, token)
+
+
+def _closed(chat: Chat) -> ChatError:
+    if chat.rules.registration == "invite":
+        why = "This server is for people who were invited: ask who runs it for a one-time ID; ENROL"
+        return ChatError(Code.CLOSED, f"{why} takes it.")
+    return ChatError(Code.CLOSED, "Registration is closed; ask who runs this server.")
+
+
+def _is_taken(chat: Chat, name: str) -> bool:
+    """Whether somebody has the name, had it, or was invited under it."""
+    return chat.directory.account_named(name) is not None or reserved(chat, name)
 
 
 def _taken() -> ChatError:

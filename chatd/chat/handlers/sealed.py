@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chatd.protocol import events, replies, sealed
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
@@ -13,6 +15,9 @@ from ..chat import Chat
 from ..model import Account
 from ..ports import Client
 from ..registry import Decision, handles
+
+Publishing = Callable[[Client, Account], Reply]
+"""Makes keys that were verified an account's, without waiting."""
 
 
 @handles(sealed.Salt)
@@ -39,22 +44,27 @@ def store(chat: Chat, client: Client, request: sealed.Store) -> Reply:
 @handles(sealed.Publish)
 async def publish(chat: Chat, client: Client, request: sealed.Publish) -> Decision:
     before = await chat.asking(lambda: chat.me(client))
-    thumbprint = await chat.identities.verified(request.jwks, before.name)
-    held = await chat.archive.keys(before.id)
-    partners = await chat.archive.partners(before.id)
+    publish_as = await verified_keys(chat, request.jwks, before.name, before.id)
+    return lambda: publish_as(client, chat.me(client))
 
-    def decide() -> Reply:
-        me = chat.me(client)
-        if held is not None and (held.version, held.jwks) == (me.keys_version, request.jwks):
+
+async def verified_keys(chat: Chat, jwks: str, name: str, account: int | None) -> Publishing:
+    """Verify public keys of a person, whose account may be yet to be made. BAD_FIELD."""
+    thumbprint = await chat.identities.verified(jwks, name)
+    held = None if account is None else await chat.archive.keys(account)
+    partners = set() if account is None else await chat.archive.partners(account)
+
+    def publish_as(client: Client, me: Account) -> Reply:
+        if held is not None and (held.version, held.jwks) == (me.keys_version, jwks):
             return replies.Published(thumbprint)
         me.keys_version += 1
-        published = changes.KeysPublished(me.id, me.keys_version, thumbprint, request.jwks)
-        chat.ledger.store(published, me, size_bytes=len(request.jwks))
+        published = changes.KeysPublished(me.id, me.keys_version, thumbprint, jwks)
+        chat.ledger.store(published, me, size_bytes=len(jwks))
         line = write_event(events.IdentityChanged(me.name, thumbprint))
         chat.ledger.then(chat.hub.to_all, tuple(me.rooms), {me.id, *partners}, line, client)
         return replies.Published(thumbprint)
 
-    return decide
+    return publish_as
 
 
 @handles(sealed.Identity)

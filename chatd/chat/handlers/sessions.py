@@ -40,7 +40,7 @@ async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
             account.secret = secret
             rehash = changes.SecretSet(account.id, secret, account.version, None)
             chat.ledger.store(rehash, account)
-        return replies.Authenticated(_open_session(chat, client, account))
+        return replies.Authenticated(open_session(chat, client, account))
 
     return decide
 
@@ -139,10 +139,13 @@ def _resumable(chat: Chat, hashed: bytes) -> tuple[Session, Account]:
         raise _no_token()
     if account.erased or session.version != account.version:
         raise _no_token()
+    if session.device is not None and chat.directory.device(session.device) is None:
+        raise _no_token()
     return session, account
 
 
-def _open_session(chat: Chat, client: Client, account: Account) -> str:
+def open_session(chat: Chat, client: Client, account: Account, device: int | None = None) -> str:
+    """Log in, with a new session of `device`; its token."""
     token, now_ms = new_token(), chat.clock.now_ms()
     hashed = token_hash(token)
     assert hashed is not None
@@ -155,6 +158,7 @@ def _open_session(chat: Chat, client: Client, account: Account) -> str:
         used_ms=now_ms,
         address=client.address,
         token_hash=hashed,
+        device=device,
     )
     chat.directory.admit(session)
     chat.ledger.store(
@@ -166,6 +170,7 @@ def _open_session(chat: Chat, client: Client, account: Account) -> str:
             hashed,
             client.address,
             now_ms,
+            device,
         ),
         session,
         account,
