@@ -14,9 +14,9 @@ from chatd.protocol.sealed import Vault
 from .client import Client
 from .credentials import Credentials, credentials, fresh_credentials, server_name
 from .desk import Desk, demand_same
-from .e2e import RecoveryKey, seal_vault
-from .own_vault import Made, fetch, fetch_or_make, publish
-from .problems import Problem, Status, complain
+from .e2e import seal_vault
+from .own_vault import Made, fetch_or_make, publish
+from .problems import complain
 from .profile import Profile
 
 _OTHERS_KEYS = (
@@ -38,8 +38,8 @@ async def begin_session(
         me = await client.call(Whoami())
         demand_same(user, me.user)
         made = await opened(desk, client, me.user, proof)
-        with _never_lost(made):
-            desk.keep(_profile(desk, client, me.user, token, proof, made))
+        with never_lost(made):
+            desk.keep(kept_profile(desk, client, me.user, token, proof, made))
     except BaseException:
         await client.call(Logout())
         raise
@@ -52,14 +52,14 @@ async def opened(desk: Desk, client: Client, user: str, proof: Credentials) -> M
     if proof.wrapping_key is None:
         return None
     made = await fetch_or_make(client, proof.wrapping_key, desk.vault_version(user))
-    with _never_lost(made):
+    with never_lost(made):
         if await publish(client, user, made.content.keys) and made.recovery is None:
             complain(_OTHERS_KEYS)
     return made
 
 
 @contextmanager
-def _never_lost(made: Made | None) -> Iterator[None]:
+def never_lost(made: Made | None) -> Iterator[None]:
     """Show a new recovery key also where what follows fails, for it cannot be shown again."""
     try:
         yield
@@ -94,32 +94,10 @@ async def change_password(
     return _secrets(desk, client, fresh, made)
 
 
-async def recover_session(
-    desk: Desk, client: Client, user: str, password: str, key: RecoveryKey, new: str
-) -> str:
-    """Log in with the password that the server takes now, open the vault with the recovery key, and
-    wrap it for a new password; the user's name. The profile follows. Raises as `begin_session`."""
-    proof = await credentials(desk, client, user, password, temporary=True)
-    token = (await client.call(Auth(user, proof.secret))).token
-    try:
-        me = (await client.call(Whoami())).user
-        demand_same(user, me)
-        content = await fetch(client, key.wrapping_key, desk.vault_version(me))
-        if content is None:
-            raise Problem(Status.NOT_OPENED, f"{me} has no vault; log in to make one")
-        kept = await change_password(desk, client, proof.secret, new, Made(content))
-        desk.keep(
-            Profile(desk.server, me, token, desk.trust.ca, client.pin or desk.trust.pin, **kept)
-        )
-    except BaseException:
-        await client.call(Logout())
-        raise
-    return me
-
-
-def _profile(
+def kept_profile(
     desk: Desk, client: Client, user: str, token: str, proof: Credentials, made: Made | None
 ) -> Profile:
+    """What the profile is to hold of a session that was opened just now."""
     trust = desk.trust
     if made is None:
         # The server's name is known as before: others may use this profile again.

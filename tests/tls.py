@@ -42,6 +42,13 @@ def trusting(file: Path) -> ssl.SSLContext:
     return context
 
 
+def serving(cert: Path, key: Path) -> ssl.SSLContext:
+    """A server's context with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
 class TlsSocket(WrappedSocket):
     """A connected socket, inside TLS from now on; `sock` itself is no more to be used."""
 

@@ -27,6 +27,18 @@ from .arguments import OwnName, PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
 Name = Annotated[str, typer.Argument(metavar="USER", help="The name of the account.")]
+ContactOption = Annotated[
+    str | None,
+    typer.Option(
+        "--contact",
+        metavar="CONTACT",
+        help="Where codes may be sent: mailto:ann@example.org, or tel:+4930901820.",
+    ),
+]
+_PENDING = (
+    "Registered {user}. A code is on its way to you, and opens the account within a day:"
+    " chatctl {way}activate {user} CODE"
+)
 _CLOSED = " Your vault is closed, because the password was set anew; open it: chatctl recover"
 _NEW_VAULT = (
     "The server had no vault of yours, so one with new keys was made. If you had one, it is lost or"
@@ -38,14 +50,21 @@ _OPEN = " The server knows this password, and can read what you write; end that:
 async def register(
     desk: Desk,
     user: Name,
+    contact: ContactOption = None,
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """Make an account, its keys, and the vault that holds them. It does not log in."""
+    """Make an account, its keys, and the vault that holds them. It does not log in.
+
+    Where the server sends a code to the contact first, `activate` makes keys and vault.
+    """
     password = Passwords(password_stdin, password_file).take("password", twice=True)
     async with desk.visit() as client:
         fresh = await fresh_credentials(desk, client, user, password)
-        await client.call(Register(user, fresh.secret, kdf=str(fresh.kdf)))
+        asked = Register(user, fresh.secret, kdf=str(fresh.kdf), contact=contact)
+        if (await client.call(asked)).pending:
+            desk.out.show(_PENDING.format(user=user, way=desk.way), {"user": user, "pending": True})
+            return
         await client.call(Auth(user, fresh.secret))
         me = await client.call(Whoami())
         demand_same(user, me.user)

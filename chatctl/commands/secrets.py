@@ -8,7 +8,7 @@ import typer
 
 from chatd.protocol.commands import Passwd
 
-from ..account import change_password, has_vault, opened, recover_session
+from ..account import change_password, has_vault, opened
 from ..client import Client
 from ..credentials import credentials
 from ..desk import Desk
@@ -16,8 +16,19 @@ from ..e2e import RecoveryKey
 from ..own_vault import Made, fresh, publish
 from ..passwords import Passwords
 from ..problems import complain, usage
+from ..recovery import recover_by_code, recover_session
 from .arguments import OwnName, PasswordFile, PasswordStdin
 
+ByCode = Annotated[
+    bool, typer.Option("--code", help="With a code that the server sent, instead of a password.")
+]
+NewVault = Annotated[
+    bool,
+    typer.Option(
+        "--new-vault",
+        help="The recovery key is lost: go on with new keys, and lose what is in the vault.",
+    ),
+]
 _CHANGED = "Password changed; your other sessions have ended."
 _SECURED = "Secured: from now on the server cannot see your password, nor read what you encrypt."
 
@@ -77,24 +88,36 @@ async def secure(
 async def recover(
     desk: Desk,
     user: OwnName = None,
+    by_code: ByCode = False,
+    new_vault: NewVault = False,
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
 ) -> None:
     """Open the vault with the recovery key after the password was lost, and set a new password.
 
-    Takes the password that the server accepts now (who runs it can set one), the recovery key, and
-    the new password.
+    Takes the password that the server accepts now (who runs it can set one), or a code that it sent
+    (see `reset`); then the recovery key, and the new password.
     """
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl recover NAME")
     passwords = Passwords(password_stdin, password_file)
-    current = passwords.take("password that the server accepts now")
-    key = RecoveryKey.read(passwords.take("recovery key"))
+    proof = passwords.take("code" if by_code else "password that the server accepts now")
+    key = None if new_vault else _recovery_key(passwords, by_code)
     new = passwords.take("new password", twice=True)
+    come_back = recover_by_code if by_code else recover_session
     async with desk.visit() as client:
-        me = await recover_session(desk, client, name, current, key, new)
-    human = f"Recovered: keys, pins and history are back, and you are logged in as {me}."
-    desk.out.show(human, {"user": me})
+        me, made = await come_back(desk, client, name, proof, key, new, new_vault)
+    what = "keys, pins and history are back" if made.recovery is None else "you have new keys"
+    human = f"Recovered: {what}, and you are logged in as {me}."
+    desk.out.show(human + recovery_lines(made), {"user": me, **recovery_fields(made)})
+
+
+def _recovery_key(passwords: Passwords, by_code: bool) -> RecoveryKey | None:
+    """None where there is none yet, which only a code can get past."""
+    if not by_code:
+        return RecoveryKey.read(passwords.take("recovery key"))
+    typed = passwords.take_or_none("recovery key (Enter where the account never had one)")
+    return RecoveryKey.read(typed) if typed else None
 
 
 async def _demand_plain(desk: Desk, client: Client, password: str) -> None:

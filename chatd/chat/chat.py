@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal, TypeVar
 
@@ -15,6 +15,7 @@ from chatd.security.throttle import Quota, Slowdown
 from .channels import Channels
 from .clock import Clock
 from .directory import Directory, Miss
+from .gateway import Gateway
 from .hub import Hub
 from .ledger import Ledger
 from .model import Account, Conversation, Device, Direct, Room, Sent
@@ -47,6 +48,7 @@ class Rules:
     session_idle_days_max: int
     private_transport: bool = False  # no secrets in the clear
     seqs_reserved: int = 10_000
+    code_seconds: int = 900
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class Chat:
     channels: Channels
     info: Callable[[], dict[str, str]]
     volatile_ids: OrderedDict[tuple[int, str], Sent]
+    gateway: Gateway = field(default_factory=Gateway)
 
     async def asking(self, ask: Callable[[], T]) -> T:
         """The answer of `ask`, loading what it misses."""

@@ -12,7 +12,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
-from .model import Account, Device, Direct, Enrolment, Room, Sent, SentIds, Session
+from .gateway_changes import CodeKind
+from .model import (
+    Account,
+    Device,
+    Direct,
+    Enrolment,
+    OneCode,
+    PendingAccount,
+    Room,
+    Sent,
+    SentIds,
+    Session,
+)
 from .ports import Archive
 from .routes import Epoch
 
@@ -42,8 +54,8 @@ class _Load:
 
 
 class Directory:
-    """Accounts, rooms, direct conversations, sessions, devices, one-time IDs and SEND ids by their
-    keys."""
+    """Accounts, rooms, direct conversations, sessions, devices, one-time IDs, registrations that
+    wait, codes and SEND ids by their keys."""
 
     def __init__(
         self, archive: Archive, epoch: Epoch, flight: Callable[[], Flight], objects_max: int
@@ -88,6 +100,14 @@ class Directory:
         """The one-time ID for that name, used or not, expired or not."""
         return cast("Enrolment | None", self._alias(("enrolment of", name)))
 
+    def pending_named(self, name: str) -> PendingAccount | None:
+        """Also one that is gone, until that is stored."""
+        return cast("PendingAccount | None", self._alias(("pending", name)))
+
+    def code(self, kind: CodeKind, subject: int) -> OneCode | None:
+        """Also one that is gone, until that is stored."""
+        return cast("OneCode | None", self._alias(("code", kind, subject)))
+
     def sent_ids(self, account: int) -> SentIds:
         return cast(SentIds, self._object(("sent", account)))
 
@@ -113,6 +133,11 @@ class Directory:
             self._aliases[alias] = key
         self._evict()
         return thing
+
+    def replace(self, thing: Any) -> Any:
+        """Take in what is new, in the place of what is known under its names, if anything is."""
+        self._drop(thing)
+        return self.admit(thing)
 
     def forget(self, thing: Any) -> None:
         """It is no more, and known not to exist under its name."""
@@ -205,6 +230,8 @@ class Directory:
             "enrolment of": self._archive.enrolment_named,
             "sent": self._archive.sent_ids,
             "sent id": self._archive.sent,
+            "pending": self._archive.pending_named,
+            "code": self._archive.code,
         }
         return fetch[key[0]](*key[1:])
 
@@ -226,21 +253,19 @@ class Directory:
             self._absent.popitem(last=False)
 
 
+_KEYS: dict[type, Callable[[Any], tuple[Key, Key | None]]] = {
+    Account: lambda a: (("account", a.id), ("user", a.name)),
+    Room: lambda r: (("room", r.id), ("#", r.name)),
+    Direct: lambda d: (("direct", d.id), ("pair", d.low, d.high)),
+    Session: lambda s: (("session", s.id), ("token", s.token_hash)),
+    Device: lambda d: (("device", d.id), ("device key", d.key)),
+    Enrolment: lambda e: (("enrolment", e.id), ("enrolment of", e.name)),
+    PendingAccount: lambda p: (("pending id", p.id), ("pending", p.name)),
+    OneCode: lambda c: (("code of", c.kind, c.subject), ("code", c.kind, c.subject)),
+    SentIds: lambda s: (("sent", s.account), None),
+}
+
+
 def _keys(thing: Any) -> tuple[Key, Key | None]:
     """The key of an object, and the other one by which it is found."""
-    match thing:
-        case Account():
-            return ("account", thing.id), ("user", thing.name)
-        case Room():
-            return ("room", thing.id), ("#", thing.name)
-        case Direct():
-            return ("direct", thing.id), ("pair", thing.low, thing.high)
-        case Session():
-            return ("session", thing.id), ("token", thing.token_hash)
-        case Device():
-            return ("device", thing.id), ("device key", thing.key)
-        case Enrolment():
-            return ("enrolment", thing.id), ("enrolment of", thing.name)
-        case SentIds():
-            return ("sent", thing.account), None
-    raise TypeError(type(thing))
+    return _KEYS[type(thing)](thing)

@@ -8,6 +8,7 @@ from chatd.security.tokens import new_session_id
 
 from . import changes
 from .chat import Chat
+from .codes import make_way
 from .device_changes import DeviceMade, EnrolmentGone, EnrolmentUsed, LevelSet
 from .model import Account, Device, Enrolment
 from .rotation import origin
@@ -69,6 +70,7 @@ def settle(chat: Chat, account: Account, device: Device) -> None:
 
 def _account(chat: Chat, enrolment: Enrolment) -> Account:
     level = enrolment.level or 0
+    make_way(chat, enrolment.name)  # who was met goes before who only registered
     made = Account(chat.ids.account(), enrolment.name, NO_SECRET, level)
     account: Account = chat.directory.admit(made)
     now_ms = chat.clock.now_ms()

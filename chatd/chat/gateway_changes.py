@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+KEPT_MS = 86_400_000
+"""A registration that is not activated is gone after a day, and so is a code that expired."""
+
 CodeKind = Literal["activate", "recover"]
 """What a code is for: its subject is a pending registration, or an account."""
 

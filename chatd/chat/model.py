@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from chatd.protocol.fields import RoleWord
 
+from .gateway_changes import CodeKind
+
 ERASED = "~erased"
 """Who wrote what a deleted account left behind."""
 
@@ -51,6 +53,35 @@ class Session:
     address: str
     token_hash: bytes = field(repr=False)
     device: int | None = None
+    pending: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class PendingAccount:
+    """A registration that waits for its code; `gone`: it became an account, or its time is up."""
+
+    id: int
+    name: str
+    secret: str = field(repr=False)  # an argon2id hash
+    kdf: str
+    contact: str = field(repr=False)
+    created_ms: int
+    gone: bool = False
+    pending: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class OneCode:
+    """A code that was sent, known by its keyed hash; `tries`: how many were wrong. `gone`: it was
+    used."""
+
+    kind: CodeKind
+    subject: int
+    code_hash: bytes = field(repr=False)
+    sent_ms: int
+    expires_ms: int
+    tries: int = 0
+    gone: bool = False
     pending: int = 0
 
 

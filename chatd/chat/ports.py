@@ -10,7 +10,19 @@ from typing import Protocol
 from chatd.protocol.errors import Code
 from chatd.security.channel import Channel
 
-from .model import Account, Device, Direct, Enrolment, Room, Sent, SentIds, Session
+from .gateway_changes import CodeKind
+from .model import (
+    Account,
+    Device,
+    Direct,
+    Enrolment,
+    OneCode,
+    PendingAccount,
+    Room,
+    Sent,
+    SentIds,
+    Session,
+)
 
 
 class Client(Protocol):
@@ -109,6 +121,28 @@ class StoredKeys:
     jwks: str
 
 
+@dataclass(slots=True, frozen=True)
+class Reach:
+    """Whom a name stands for, and how they are written to: an account, a registration that waits,
+    or nobody, for whom all is done alike under a number that only this name has."""
+
+    account: int | None
+    waiting: int | None
+    nobody: int
+    contact: str | None = field(repr=False)
+
+
+@dataclass(slots=True, frozen=True)
+class StoredOutgoing:
+    """A message on its way out; `message` is JSON."""
+
+    id: int
+    message: str = field(repr=False)
+    created_ms: int
+    next_ms: int
+    tries: int
+
+
 class Archive(Protocol):
     """Reads of what is on disk. All may raise `Unavailable`."""
 
@@ -122,6 +156,21 @@ class Archive(Protocol):
     async def kdf(self, name: str) -> str:
         """How the secret of an account of that name is made from the password; where there is none
         of that name, or no more, what might be, always the same. It takes as long either way."""
+
+    def code_hash(self, kind: CodeKind, subject: int, expires_ms: int, code: str) -> bytes:
+        """What a code is known by, once it was sent; keyed, 32 bytes."""
+
+    async def reach(self, name: str, now_ms: int) -> Reach:
+        """It takes as long whoever it is."""
+
+    async def pending_named(self, name: str) -> PendingAccount | None: ...
+
+    async def code(self, kind: CodeKind, subject: int) -> OneCode | None: ...
+
+    async def outgoing(self, limit: int) -> list[StoredOutgoing]:
+        """Messages on their way out, those first that are to be tried first."""
+
+    async def outgoing_count(self) -> int: ...
 
     async def vault(self, account: int) -> StoredVault | None: ...
 

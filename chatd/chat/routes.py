@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from . import changes, device_changes
 from .changes import Change
+from .gateway_changes import GatewayChange
 from .model import Account, Conversation, Session
 from .ports import Client
 
@@ -27,6 +29,7 @@ _TAKES_NOTHING: frozenset[type[Change]] = frozenset(
         device_changes.EnrolmentGone,
         device_changes.EnrolmentMade,
         device_changes.EnrolmentUsed,
+        *get_args(GatewayChange),
     }
 )
 

@@ -1,7 +1,5 @@
-"""Every command of chat/1 and its reply, each declared once.
-
-HELP, the tables of protocol.md, the dispatcher and the client's calls all derive from here.
-"""
+"""Every command of chat/1 and its reply, each declared once: HELP, the tables of protocol.md, the
+dispatcher and the client's calls all derive from here."""
 
 from __future__ import annotations
 
@@ -13,6 +11,7 @@ from .errors import Code
 from .fields import (
     BlobField,
     ClientId,
+    Contact,
     Conversation,
     FreeText,
     Kdf,
@@ -40,6 +39,7 @@ from .replies import (
     MemberItem,
     Ponged,
     Posted,
+    Registered,
     Resumed,
     RoomItem,
     SessionItem,
@@ -53,14 +53,15 @@ _POSTED = (C.NO_SUCH_USER, *_ROOM, C.BLOCKED, C.TOO_BIG, C.NOT_ENCRYPTED)
 _MODERATED = (C.NO_SUCH_ROOM, C.NOT_MEMBER, C.FORBIDDEN, C.NO_SUCH_USER)
 
 
-@command(Needs.NO_LOGIN, Done, C.TAKEN, C.BAD_NAME, C.WEAK_PASSWORD, C.RATE_LIMITED, C.CLOSED)
-class Register(Command[Done]):
+@command(Needs.NO_LOGIN, Registered, C.TAKEN, C.BAD_NAME, C.WEAK_PASSWORD, C.RATE_LIMITED, C.CLOSED)
+class Register(Command[Registered]):
     """Make an account; it does not log in."""
 
     user: User
     secret: Secret
     _: KW_ONLY
     kdf: Kdf | None = None
+    contact: Contact | None = None
 
     def __post_init__(self) -> None:
         kdfs.fit(self.secret, self.kdf)

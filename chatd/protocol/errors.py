@@ -50,11 +50,11 @@ MEANINGS: dict[Code, str] = {
     Code.BAD_NAME: "the name breaks a rule, which the sentence names",
     Code.NOT_AUTHENTICATED: "the command needs AUTH or RESUME first",
     Code.ALREADY_AUTHENTICATED: "the connection is logged in; LOGOUT first",
-    Code.TAKEN: "the name belongs to an account, or did once",
+    Code.TAKEN: "the name belongs to an account, or did once, or waits for its code",
     Code.WEAK_PASSWORD: "the password is too easy to guess; the sentence says why",
     Code.DENIED: (
-        "wrong user, secret, token or one-time ID, a session that was ended, or a sealed message"
-        " that does not open"
+        "wrong user, secret, token, one-time ID or code, a session that was ended, or a sealed"
+        " message that does not open"
     ),
     Code.CLOSED: "registration is not open on this server",
     Code.NO_SUCH_USER: "there is no such user",

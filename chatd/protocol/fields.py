@@ -15,6 +15,9 @@ VAULT_BYTES_MAX = 49_152
 KEYS_BYTES_MAX = 8_192
 SEQ_DIGITS_MAX = 18
 HISTORY_LIMIT_MAX = 1_000
+CODE_DIGITS = 8
+CONTACT_SCHEMES = ("mailto", "tel")
+CONTACT_CHARACTERS_MAX = 320
 
 _ESCAPED = re.compile(r"\\([pnr\\])")
 _PLAIN = {"p": "|", "n": "\n", "r": "\r", "\\": "\\"}
@@ -93,6 +96,22 @@ def _client_id(value: str) -> str:
     return value
 
 
+def _contact(value: str) -> str:
+    scheme, colon, rest = value.partition(":")
+    if scheme.lower() not in CONTACT_SCHEMES or not rest:
+        raise ValueError("must be mailto: and an address, or tel: and a number")
+    if len(value) > CONTACT_CHARACTERS_MAX or not value.isprintable():
+        raise ValueError(f"has at most {CONTACT_CHARACTERS_MAX} characters, all of them printable")
+    return f"{scheme.lower()}{colon}{rest}"
+
+
+def _code(value: str) -> str:
+    digits = value.replace(" ", "").replace("-", "")
+    if not (digits.isascii() and digits.isdigit() and len(digits) == CODE_DIGITS):
+        raise ValueError(f"must be the {CODE_DIGITS} digits that were sent")
+    return digits
+
+
 def _number(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= SEQ_DIGITS_MAX):
         raise ValueError("must be a whole number, 0 or more")
@@ -142,6 +161,8 @@ Conversation = Annotated[str, Kind("user or #room")]
 Secret = Annotated[str, Kind("secret", _filled, secret=True)]
 Token = Annotated[str, Kind("43 characters base64url", secret=True)]
 Word = Annotated[str, Kind("word")]
+Contact = Annotated[str, Kind("mailto: or tel:", _contact, secret=True)]
+OneCode = Annotated[str, Kind(f"{CODE_DIGITS} digits", _code, secret=True)]
 ClientId = Annotated[str, Kind("1 to 64 characters", _client_id)]
 Text = Annotated[str, Kind("free text", _text, rest=True)]
 FreeText = Annotated[str, Kind("free text, may be empty", _fitting, rest=True)]

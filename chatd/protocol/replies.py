@@ -34,6 +34,16 @@ class Done(Reply):
     """Nothing but SUCCESS."""
 
 
+_PENDING = Kind("pending or empty", "pending".__eq__, lambda on: "pending" if on else "", rest=True)
+
+
+@reply
+class Registered(Reply):
+    """Whether the account waits for a code that was sent."""
+
+    pending: Annotated[bool, _PENDING] = False
+
+
 @reply
 class Authenticated(Reply):
     """The session's token."""

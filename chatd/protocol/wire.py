@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from . import commands, devices, events, sealed  # noqa: F401  (declares them)
+from . import commands, devices, events, gateway, sealed  # noqa: F401  (declares them)
 from .declare import COMMANDS, EVENTS, Declared, Event, Reply, Request, read_fields, write_fields
 from .errors import ChatError, Code
 from .fields import escape_rest, unescape

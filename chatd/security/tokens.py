@@ -1,4 +1,5 @@
-"""Session tokens: 32 random bytes as unpadded base64url (RFC 4648, section 5), kept hashed."""
+"""Session tokens: 32 random bytes as unpadded base64url (RFC 4648, section 5), kept hashed; and
+codes for people to type."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import hashlib
 import re
 import secrets
 from base64 import b32encode, urlsafe_b64decode
+
+from chatd.protocol.fields import CODE_DIGITS
 
 TOKEN_BYTES = 32
 SESSION_ID_CHARACTERS = 12
@@ -32,3 +35,13 @@ def token_hash(token: str) -> bytes | None:
 def new_session_id() -> str:
     """A session's public name: 60 random bits in base32, 12 lower-case characters. No secret."""
     return b32encode(secrets.token_bytes(8)).decode()[:SESSION_ID_CHARACTERS].lower()
+
+
+def random_hash() -> bytes:
+    """32 bytes that stand in the place of a keyed hash, and that nothing has."""
+    return secrets.token_bytes(TOKEN_BYTES)
+
+
+def new_code() -> str:
+    """A code that is sent to people and typed by them: random digits."""
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"

@@ -14,6 +14,7 @@ from chatd.chat.channels import Channels
 from chatd.chat.chat import Chat, Ids, Rules
 from chatd.chat.clock import Clock
 from chatd.chat.directory import Directory
+from chatd.chat.gateway import Gateway
 from chatd.chat.hub import Hub
 from chatd.chat.ledger import Ledger
 from chatd.chat.routes import Epoch
@@ -23,6 +24,7 @@ from chatd.security.passwords import Hasher
 from chatd.security.throttle import Quota, Slowdown
 from chatd.storage.sqlite import SqliteStore
 
+from .gateway.setup import checked_contact
 from .identities import IdentityThread
 from .passwords import PasswordThreads
 from .settings import Settings
@@ -58,6 +60,7 @@ def make_chat(
         channels=Channels(Acceptor(key.derive(CHANNEL)), _slowdown(settings)),
         info=info,
         volatile_ids=OrderedDict(),
+        gateway=Gateway(contact=checked_contact),
     )
 
 
@@ -73,6 +76,7 @@ def rules(settings: Settings) -> Rules:
         settings.registration,
         settings.session_idle_days_max,
         settings.transport == "private",
+        code_seconds=settings.code_seconds,
     )
 
 

@@ -28,6 +28,8 @@ from .addresses import Listen, listen_address
 from .admin import Admin, open_socket
 from .committer import Committer
 from .dispatch import Dispatcher
+from .gateway.queue import Queue
+from .gateway.setup import carriers
 from .listeners import Doors, listening
 from .parts import hasher, make_chat, password_threads, quota, raise_descriptors, rules
 from .passwords import PasswordThreads
@@ -37,7 +39,9 @@ from .sweeper import Sweeper
 from .tls import Certificate, CertificateError
 
 ACCEPT_PAUSE_SECONDS = 1
-FEATURES = "rooms direct history send-once unread invites salt vault identity e2e seal enrol"
+FEATURES = (
+    "rooms direct history send-once unread invites salt vault identity e2e seal enrol gateway"
+)
 """What clients may ask of this server, beyond what any server of chat/1 has."""
 LINGER_SECONDS_MAX = 0.5
 POLL_SECONDS = 0.01  # only while stopping: many things may still be under way
@@ -62,6 +66,7 @@ class Server:
     committer: Committer
     doors: Doors
     passwords: PasswordThreads
+    queue: Queue
     certificate: Certificate | None = None
     admin_socket: socket.socket | None = None
 
@@ -94,6 +99,7 @@ class Server:
         if self.admin_socket is not None:
             admin = Admin(self.chat, self.committer, self.doors.addresses)
             nursery.start_soon(admin.run, self.admin_socket)
+        nursery.start_soon(self.queue.run)
         _announce(self.doors)
 
     async def _open_later(self) -> None:
@@ -101,16 +107,17 @@ class Server:
         self.doors.open()
 
     def _reload(self) -> None:
-        """Take what can change while running: log, registration, limits, password parameters, and
-        what is in the files of the certificate."""
+        """Take what can change while running: log, registration, gateways, limits, password
+        parameters, and what is in the files of the certificate."""
         try:
             settings = self.reload()
+            gateways = carriers(settings, folder.data_path(self.settings))
             if self.certificate is not None:
                 self.certificate.reload()
         except (SettingsError, CertificateError) as error:
             _log.error("settings not reloaded", problem=str(error))
             return
-        self.settings = settings
+        self.settings, self.queue.carriers = settings, gateways
         logs.configure(settings)
         self.store.keep(settings.send_ids_hours, settings.session_idle_days_max)
         self.chat.rules = rules(settings)
@@ -180,7 +187,8 @@ def _build(
         [],
     )
     committer = Committer(chat, store, reactor)
-    server = Server(settings, reload, chat, store, reactor, committer, doors, passwords)
+    queue = Queue(chat, carriers(settings, folder.data_path(settings)))
+    server = Server(settings, reload, chat, store, reactor, committer, doors, passwords, queue)
     return server
 
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from .addresses import file_path, listen_address, unix_path
+from .gateway import checks as gateway
 from .sources import Environment, File, Flags, SettingsError, Source
 
 __all__ = ["Settings", "SettingsError", "load"]
@@ -60,6 +61,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     rooms_cached_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
     accounts_cached_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 50_000
+
+    code_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 900
+    gateway_mail: Literal["spool", "smtp", "webhook"] = "spool"
+    gateway_text: Literal["spool", "webhook"] = "spool"
+    mail_from: _Name | None = None
+    smtp_host: _Name | None = None
+    smtp_port: Annotated[int, Meta(ge=1, le=65_535)] = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ca: _Path | None = None
+    smtp_user: _Name | None = None
+    smtp_password_file: _Path | None = None
+    webhook_url: _Path | None = None
+    webhook_secret_file: _Path | None = None
+    webhook_ca: _Path | None = None
+    http_url: _Path | None = None
 
     log_format: Literal["auto", "human", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -145,6 +161,7 @@ _CHECKS: dict[str, Any] = {
     "tls_cert": file_path,
     "tls_key": file_path,
     "name": _check_name,
+    **gateway.CHECKS,
 }
 
 
@@ -152,6 +169,7 @@ def _check_together(settings: Settings, origins: Mapping[str, Source]) -> None:
     if not settings.listen and settings.unix is None:
         raise origins["listen"].error("listen", "no address, and no unix socket is set either")
     _check_tls(settings, origins)
+    gateway.check_gateway(settings, origins)
     if settings.argon2_memory_kib < 8 * settings.argon2_lanes:
         key = "argon2_lanes" if "argon2_lanes" in origins else "argon2_memory_kib"
         raise origins[key].error(key, "argon2_memory_kib must be at least 8 times argon2_lanes")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import apsw
+
 from chatd.chat import gateway_changes as c
 from chatd.protocol.kdf import NONE
 
@@ -12,6 +14,9 @@ from .codec import Codec
 from .rows import Rows, delete, insert, replace, update
 
 CODE_KINDS: dict[c.CodeKind, int] = {"activate": 0, "recover": 1}
+_CODES_OF_PENDING = (
+    "DELETE FROM code WHERE kind = 0 AND subject IN (SELECT id FROM pending WHERE created_ms <= ?)"
+)
 _TRIED = "UPDATE code SET tries = ? WHERE kind = ? AND subject = ?"
 
 
@@ -79,6 +84,14 @@ def _outgoing_postponed(_codec: Codec, m: c.OutgoingPostponed) -> Rows:
 
 def _outgoing_gone(_codec: Codec, m: c.OutgoingGone) -> Rows:
     return [delete("outgoing", id=m.outgoing)]
+
+
+def tidy_codes(db: apsw.Connection, now_ms: int) -> None:
+    """Throw away registrations that were never activated, and codes of yesterday."""
+    too_old = (now_ms - c.KEPT_MS,)
+    db.execute(_CODES_OF_PENDING, too_old)
+    db.execute("DELETE FROM pending WHERE created_ms <= ?", too_old)
+    db.execute("DELETE FROM code WHERE expires_ms <= ?", too_old)
 
 
 GATEWAY_WRITES: dict[type, Callable[[Codec, Any], Rows]] = {

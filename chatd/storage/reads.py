@@ -14,9 +14,9 @@ from chatd.protocol.fields import RoleWord
 
 from .codec import Codec
 from .device_reads import DeviceReads
+from .gateway_reads import GatewayReads
 from .messages import Messages
 from .recent import Recent
-from .sealed import SealedReads
 
 SENT_IDS_LOADED_MAX = 5_000
 
@@ -46,7 +46,7 @@ _SESSION = (
 )
 
 
-class Reader(DeviceReads, SealedReads):
+class Reader(DeviceReads, GatewayReads):
     """Reads through one connection; used by one thread at a time."""
 
     def __init__(self, db: apsw.Connection, codec: Codec, recent: Recent) -> None:

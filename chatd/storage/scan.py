@@ -13,6 +13,9 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from .findings import Report
 
+SPOOL = "spool"
+"""A folder beside the database. It holds messages to people, in the clear on purpose."""
+
 PATTERN_BYTES_MAX = 16
 PATTERNS_MAX = 100_000
 CHUNK_BYTES = 1_048_576
@@ -110,8 +113,10 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Every regular file, with its size in bytes; links are not followed."""
-    for parent, _, names in os.walk(folder):
+    """Every regular file but those of the spool, with its size in bytes; links are not followed."""
+    for parent, folders, names in os.walk(folder):
+        if Path(parent) == folder and SPOOL in folders:
+            folders.remove(SPOOL)
         for name in sorted(names):
             file = Path(parent, name)
             with suppress(FileNotFoundError):

@@ -14,10 +14,22 @@ from typing import Any, TypeVar
 import apsw
 
 from chatd.chat.changes import Change
-from chatd.chat.model import Account, Direct, Room, Sent, SentIds, Session
+from chatd.chat.gateway_changes import CodeKind
+from chatd.chat.model import (
+    Account,
+    Direct,
+    OneCode,
+    PendingAccount,
+    Room,
+    Sent,
+    SentIds,
+    Session,
+)
 from chatd.chat.ports import (
+    Reach,
     StoredKeys,
     StoredMessage,
+    StoredOutgoing,
     StoredRoom,
     StoredUnread,
     StoredVault,
@@ -32,6 +44,7 @@ from .checkpoints import Checkpoints
 from .codec import Codec
 from .database import OpenError, open_database
 from .device_archive import DeviceArchive
+from .gateway_writes import CODE_KINDS, tidy_codes
 from .reads import Reader
 from .thread import Done, WriterThread
 from .writes import Writer
@@ -93,6 +106,24 @@ class SqliteStore(DeviceArchive):
 
     async def credentials(self, name: str) -> tuple[int, str, int] | None:
         return await self._read(Reader.credentials, name)
+
+    def code_hash(self, kind: CodeKind, subject: int, expires_ms: int, code: str) -> bytes:
+        return self._codec.code_hash(CODE_KINDS[kind], subject, expires_ms, code)
+
+    async def reach(self, name: str, now_ms: int) -> Reach:
+        return await self._read(Reader.reach, name, now_ms)
+
+    async def pending_named(self, name: str) -> PendingAccount | None:
+        return await self._read(Reader.pending_named, name)
+
+    async def code(self, kind: CodeKind, subject: int) -> OneCode | None:
+        return await self._read(Reader.code, kind, subject)
+
+    async def outgoing(self, limit: int) -> list[StoredOutgoing]:
+        return await self._read(Reader.outgoing, limit)
+
+    async def outgoing_count(self) -> int:
+        return await self._read(Reader.outgoing_count)
 
     async def kdf(self, name: str) -> str:
         return await self._read(Reader.kdf, name)
@@ -189,6 +220,7 @@ class SqliteStore(DeviceArchive):
             db.execute("DELETE FROM sent WHERE time_ms < ?", (now_ms - self._send_ids_ms,))
             db.execute("DELETE FROM session WHERE used_ms < ?", (now_ms - self._idle_ms,))
             db.execute("DELETE FROM enrolment WHERE expires_ms < ?", (now_ms,))
+            tidy_codes(db, now_ms)
             gone = self._delete_messages()
         self._writer.recent.drop(gone)
 

@@ -65,6 +65,7 @@ class Store(SqliteStore):
         self.reading = 0
         self.held = False  # a commit waits for `let_go` or `fail`
         self.commits: list[int] = []  # how many changes each had
+        self.steps: list[str] = []  # what was read and changed
         self._gated = False
         self._waiting: list[tuple[Sequence[Change], Done]] = []
         self._fault: Exception | None = None
@@ -87,6 +88,7 @@ class Store(SqliteStore):
 
     def commit_soon(self, changes: Sequence[Change], done: Done) -> None:
         self.commits.append(len(changes))
+        self.steps += [type(change).__name__ for change in changes]
         if self._gated:
             self.held = True
             self._waiting.append((changes, done))
@@ -102,6 +104,7 @@ class Store(SqliteStore):
 
     async def _read(self, how: Callable[..., T], *arguments: Any) -> T:
         self.reading += 1
+        self.steps.append(how.__name__)
         try:
             return await super()._read(how, *arguments)
         finally:

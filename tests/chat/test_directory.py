@@ -10,7 +10,16 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from chatd.chat.directory import Directory, Key, Miss
-from chatd.chat.model import Account, Direct, Room, Sent, SentIds, Session
+from chatd.chat.model import (
+    Account,
+    Direct,
+    OneCode,
+    PendingAccount,
+    Room,
+    Sent,
+    SentIds,
+    Session,
+)
 from chatd.chat.ports import Archive, Unavailable
 from chatd.chat.routes import Epoch
 
@@ -178,6 +187,29 @@ async def test_each_thing_is_found_by_its_names() -> None:
     assert known.direct(2, 1) is direct
     assert known.direct(1, 2) is direct
     assert known.sent(1, "any") is None
+
+
+async def test_what_takes_another_s_place() -> None:
+    shelf = Shelf()
+    old, newer = (OneCode("recover", 7, bytes([n]) * 32, 0, 1) for n in (1, 2))
+    shelf.found["code", "recover", 7] = old
+    known = directory(shelf)
+    await load_while(known, shelf, ("code", "recover", 7), lambda: cast(None, known.replace(newer)))
+    assert known.code("recover", 7) is newer
+    assert known.replace(old) is old
+    assert known.code("recover", 7) is old
+    with pytest.raises(Miss):
+        known.code("activate", 7)
+
+
+async def test_a_registration_makes_way_for_another_of_its_name() -> None:
+    known = directory(Shelf())
+    old, newer = (PendingAccount(n, "ann", "", "none", "tel:", 0) for n in (1, 2))
+    known.admit(old)
+    known.forget(old)
+    assert known.pending_named("ann") is None
+    known.admit(newer)
+    assert known.pending_named("ann") is newer
 
 
 async def test_an_account_that_was_erased_is_found_by_its_old_name() -> None:

@@ -6,6 +6,7 @@ import re
 
 _HOLE = re.compile(r"\{(?P<name>\w+)\}|\{(?P<part>.+?)\*(?P<times>\d+)\}|(?P<any>…)")
 _LOOKS = {
+    "code": r"\d{8}",
     "key": r"[A-Za-z0-9_-]{43}",
     "seconds": r"[1-9][0-9]*",
     "seq": r"[1-9][0-9]*",

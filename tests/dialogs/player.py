@@ -19,11 +19,12 @@ from tests.dialogs.memory import Memory
 from tests.dialogs.pieces import pieces, wait_until_received
 from tests.dialogs.quick import QuickServer
 from tests.dialogs.script import Act, Expect, NoDialog, Send, Step, Way, read_dialog
+from tests.dialogs.spool import Letters
 from tests.peer import Peer
 from tests.serving import SECRET, Server
 from tests.tls import certificate
 
-_SECRET = ("token", "once")
+_SECRET = ("token", "once", "code")
 _ABRUPT = struct.pack("ii", 1, 0)
 
 
@@ -51,6 +52,7 @@ class Player:
         self._settings: dict[str, object] = {}
         self._peers: dict[str, Peer] = {}
         self._memory = Memory()
+        self._letters = Letters()
         self._sent: set[int] = set()  # indices of the steps whose lines have left already
 
     def play(self, steps: list[Step]) -> None:
@@ -154,6 +156,8 @@ class Player:
             self._check(step)
         elif step.actor == "server":
             self._act_server(step)
+        elif step.actor == "spool":
+            self._read_letter(*step.what.split(" "))
         else:
             self._act_client(step)
 
@@ -198,6 +202,12 @@ class Player:
             self._memory.held |= {f"{words[1]}_once": one for one in one_time_ids(said)}
         else:
             raise NoDialog(f"{step.where}: {step.what}")
+
+    def _read_letter(self, user: str, name: str) -> None:
+        """Remember the next code for `user`, which comes sooner or later."""
+        with self._running().connect() as peer:
+            spool, ask = self._running().data / "spool", lambda: peer.ask("PING")
+            self._memory.held[name.strip("{}")] = self._letters.code(spool, user, ask)
 
     def _check(self, step: Act) -> None:
         less, sign, more = step.what.split(" ")

@@ -24,6 +24,7 @@
 | `server: kill -9`, `server: stop`, `server: restart [with NAME=VALUE …]` | stop: SIGTERM |
 | `server: invite alice …` | `chatd invite alice …`; the one-time ID is `{alice_once}` |
 | `server: user alice …` | `chatd user alice …` |
+| `spool: alice {code}` | the code in the next message to alice, once it is in the spool |
 | `settings: NAME=VALUE …` | of the server, before anything else |
 | `check: {a} < {b}`, `check: {a} != {b}` | numbers or times; anything |
 

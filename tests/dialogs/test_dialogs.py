@@ -69,10 +69,8 @@ def test_each_event_occurs_in_a_dialog(event: str) -> None:
     assert event in {line.partition("|")[0] for line in heard()}
 
 
-@pytest.mark.parametrize(
-    "code", [code for code in Code if code not in (Code.EXPIRED, Code.INSECURE)]
-)
+@pytest.mark.parametrize("code", [code for code in Code if code is not Code.INSECURE])
 def test_each_code_occurs_in_a_dialog(code: str) -> None:
-    """All but EXPIRED, which no capability of the server uses yet, and INSECURE, which nobody is
-    told who comes from the same machine (server/test_sealing.py)."""
+    """All but INSECURE, which nobody is told who comes from the same machine
+    (server/test_sealing.py)."""
     assert code in {line.rpartition("|")[2] for line in heard()}

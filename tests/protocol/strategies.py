@@ -64,6 +64,9 @@ BY_FORM: dict[str, st.SearchStrategy[Any]] = {
     "yes or no": st.booleans(),
     "this or empty": st.booleans(),
     "joined or empty": st.booleans(),
+    "pending or empty": st.booleans(),
+    "mailto: or tel:": st.sampled_from(["mailto:alice@example.org", "tel:+4930901820"]),
+    "8 digits": st.integers(0, 99_999_999).map("{:08}".format),
     "online or offline": st.booleans(),
     "owner, moderator or member": st.sampled_from(["owner", "moderator", "member"]),
 }
@@ -90,9 +93,10 @@ def _agreeing(draw: st.DrawFn, held: dict[str, Any]) -> dict[str, Any]:
     """What is told of secrets and vaults hangs together."""
     if str(held.get("kdf", kdf.NONE)) != kdf.NONE and ("secret" in held or "new" in held):
         held["secret" if "secret" in held else "new"] = draw(derived)
-    if "vault" in held and "old" in held:
+    proven = "old" in held or "code" in held
+    if "vault" in held and proven:
         held["version"] = draw(numbers)
-    elif "version" in held and "old" in held:
+    elif "version" in held and proven:
         del held["version"]
     return held
 

@@ -112,6 +112,7 @@ RULES = {
     "1 to 64 characters": "id",
     "43 characters base64url": "token",
     "RFC 3339, UTC, ms": "time",
+    "8 digits": "8DIGIT",
     "JWK Set": "text",
     "NK, NX or IK": '["Noise_"] ("NK" / "NX" / "IK")',
     "base64url": "base64url",
@@ -122,12 +123,14 @@ RULES = {
     "free text": "text",
     "free text, may be empty": "[text]",
     "kdf": "kdf",
+    "mailto: or tel:": "contact",
     "joined or empty": '["joined"]',
     "number": "number",
     "number, at most 1000": "number",
     "one-time id": "one-time-id",
     "online or offline": '("online" / "offline")',
     "owner, moderator or member": "member-role",
+    "pending or empty": '["pending"]',
     "secret": "secret",
     "seq": "number",
     "thumbprint": "token",
@@ -179,7 +182,6 @@ _SHARED = {
     Code.DENIED: "`*BYE`",
     **dict.fromkeys((Code.TIMEOUT, Code.SHUTDOWN, Code.QUIT, Code.EOF), "`*BYE`"),
     Code.INSECURE: "every command with a secret, where the server takes none in the clear",
-    Code.EXPIRED: "kept for later versions",
 }
 
 

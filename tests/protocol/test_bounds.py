@@ -29,7 +29,7 @@ def worst(form: str) -> Any:
     choices |= {"thumbprint": "x" * 43, "JWK Set": "\\" * KEYS_BYTES_MAX}
     if form == "base64url":
         return bytes(1_000)
-    flags = {"this or empty", "joined or empty", "online or offline"}
+    flags = {"this or empty", "joined or empty", "pending or empty", "online or offline"}
     return True if form in flags else {**numbers, **choices}.get(form, WORST_NAME)
 
 
@@ -63,6 +63,11 @@ def test_what_is_secret() -> None:
     }
     assert secret == {
         "Register.secret",
+        "Register.contact",
+        "Activate.code",
+        "Recover.code",
+        "Recover.secret",
+        "Recover.vault",
         "Auth.secret",
         "Resume.token",
         "Authenticated.token",

@@ -43,9 +43,11 @@ def test_a_command_declares_only_what_is_its_own(cls: type[Request]) -> None:
 
 def test_the_contract_s_commands_and_when_they_may_be_used() -> None:
     by_need = {need: {v for v, made in COMMANDS.items() if made.needs is need} for need in Needs}
-    assert by_need[Needs.NO_LOGIN] == {"REGISTER", "AUTH", "RESUME", "SEAL", "ENROL", "LOGIN"}
+    assert by_need[Needs.NO_LOGIN] == {
+        *("REGISTER", "ACTIVATE", "RESET", "RECOVER", "AUTH", "RESUME", "SEAL", "ENROL", "LOGIN"),
+    }
     assert by_need[Needs.NOTHING] == {"HELP", "INFO", "PING", "QUIT", "SALT"}
-    assert len(COMMANDS) == 42
+    assert len(COMMANDS) == 45
     assert all(verb.isascii() and verb.isupper() for verb in COMMANDS)
 
 

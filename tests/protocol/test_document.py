@@ -36,12 +36,15 @@ _LITERALS = [
     ("token", re.compile(rf"(?:{'|'.join(_BEFORE_TOKENS)}){_TOKEN}\b")),
     ("answer", re.compile(r"(?<=SEAL\|SUCCESS\|)[A-Za-z0-9_-]{128}$", re.MULTILINE)),
     ("sealed", re.compile(r"(?<=< =)[A-Za-z0-9_-]+$", re.MULTILINE)),
+    ("code", re.compile(r"\b(?!48151624)\d{8}\b")),
     ("session", re.compile(r"(?<=\|)(?=[a-z]*[2-7])[a-z2-7]{12}\b")),
 ]
 
 
 _NAMES = re.compile(r"\b(alice|bob|carol|phone)\b|(?<=#)(ops|den|nowhere)\b", re.IGNORECASE)
-_ALONE = {"INFO", "ROOMS"}  # they tell of everything that there is on the server
+_ALONE = {"INFO", "ROOMS", "ACTIVATE"}
+"""They tell of everything that there is on the server, or need settings of their own."""
+_LETTER = re.compile(r"^# The (?:mail|message) to (\w+) holds .*?(\{\w+\})$", re.MULTILINE)
 _PLAYS = 3
 
 
@@ -66,6 +69,7 @@ class Transcript:
         for look, pattern in _LITERALS:
             for place, literal in enumerate(dict.fromkeys(pattern.findall(text))):
                 text = text.replace(literal, f"{{of{number}at{place}_{look}}}")
+        text = _LETTER.sub(r"spool: \1 \2", text)
         return f"# {self.title}\n" + _NAMES.sub(rf"\g<0>{number}", text)
 
     def _beginning(self) -> str:

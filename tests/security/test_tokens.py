@@ -9,7 +9,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.security.tokens import new_session_id, new_token, token_hash
+from chatd.protocol.fields import CODE_DIGITS
+from chatd.security.tokens import new_code, new_session_id, new_token, random_hash, token_hash
 
 
 def test_tokens_are_43_characters_of_base64url_and_all_different() -> None:
@@ -47,3 +48,15 @@ def test_session_ids_are_short_and_all_different() -> None:
     ids = {new_session_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch(r"[a-z2-7]{12}", session_id) for session_id in ids)
+
+
+def test_codes_are_digits_and_differ() -> None:
+    codes = {new_code() for _ in range(1_000)}
+    assert all(len(code) == CODE_DIGITS and code.isascii() and code.isdigit() for code in codes)
+    assert len(codes) > 990
+    assert {code[0] for code in codes} == set("0123456789")
+
+
+def test_hashes_of_nothing_differ() -> None:
+    assert len({random_hash() for _ in range(100)}) == 100
+    assert {len(random_hash()) for _ in range(10)} == {32}

@@ -15,8 +15,9 @@ from typing import TypeVar
 import trio
 
 from chatctl.client import connect
+from chatd.protocol import base64url, sealed
 from chatd.protocol import commands as c
-from chatd.protocol import sealed
+from chatd.protocol import kdf as kdfs
 from chatd.protocol.declare import Request
 from tests.dialogs.devices import one_time_ids, private, public
 from tests.serving import Server
@@ -48,6 +49,7 @@ class Day:
     """The server and all who came."""
 
     server: Server
+    ask_for_codes: Callable[[], None]
     words: Words = field(default_factory=Words)
     keyed: list[Keyed] = field(default_factory=list)
     plain: list[Plain] = field(default_factory=list)
@@ -166,6 +168,7 @@ class Day:
 
     async def _afternoon(self) -> None:
         await self._change_secrets()
+        self._come_late()
         self._mistype()
         self._look_around()
         await self._part()
@@ -181,9 +184,27 @@ class Day:
         assert (await second.read(first.name))[-1].endswith("knows your new keys")
         for person in (first, second):
             assert (await person.reopen()).data == person.content.data
+        self.plain[5].lose_password(self.server)
         self.plain[0].change_password()
         self.plain[0].ask(c.Logout())
         self.plain[0].log_in()
+
+    def _come_late(self) -> None:
+        """Codes that nobody gives back: one for an account, one for a registration that waits, the
+        message of which does not get through."""
+        words = self.words
+        self.ask_for_codes()
+        with self.server.connect() as peer:
+            while ["registration", "gateway"] not in peer.items("INFO"):
+                pass
+            assert peer.ask(f"RESET|{self.plain[6].name}") == "RESET|SUCCESS"
+            name = words.name("latecomer-of-the-cretaceous", "the name of somebody who waits")
+            contact = words.box("tel:+4930901820", "a contact")
+            words.salts.add(b"a latecomer's salt")
+            kdf = kdfs.argon2id(65_536, 3, 4, b"a latecomer's salt")
+            secret = words.seal(base64url.encode(b"a latecomer's derived secret 32b"), "a secret")
+            line = f"REGISTER|{name}|{secret}|kdf={kdf}|contact={contact}"
+            assert peer.ask(line) == "REGISTER|SUCCESS|pending"
 
     def _mistype(self) -> None:
         """Secrets where they do not belong, and lines that are no requests."""

@@ -28,9 +28,11 @@ from chatctl.e2e import (
     seal_message,
     seal_vault,
 )
-from chatd.protocol import base64url, commands, sealed
+from chatd.protocol import base64url, commands, gateway, sealed
 from chatd.protocol.declare import Request
 from chatd.protocol.wire import write_request
+from chatd.storage.scan import SPOOL
+from tests.dialogs.spool import Letters
 from tests.peer import Peer
 from tests.serving import Server
 
@@ -109,7 +111,9 @@ class Plain:
         name = words.name(typed.lower(), "the name of somebody with netcat")
         password = words.seal(f'{name[::-1]} | "ßanjo" \\ {len(name)}', "a password")
         plain = cls(name, words, server.connect(), password)
-        plain.ask(commands.Register(typed, password))
+        contact = f"mailto:reader-{len(words.names)}@mesozoic-post.example"
+        words.box(contact, "a contact")
+        plain.ask(commands.Register(typed, password, contact=contact))
         plain.log_in()
         return plain
 
@@ -135,6 +139,18 @@ class Plain:
         password = self.words.seal(f"anew: {self.password}", "a new password")
         self.ask(commands.Passwd(self.password, password))
         self.password = password
+
+    def lose_password(self, server: Server) -> None:
+        """And set another with a code."""
+        with server.connect() as peer:
+            self.peer = peer
+            self.ask(gateway.Reset(self.name))
+            code = Letters().code(server.data / SPOOL, self.name, lambda: peer.ask("PING"))
+            self.words.let_pass(code, "a code")
+            self.password = self.words.seal(f"at last: {self.password}", "a new password")
+            self.ask(gateway.Recover(self.name, code, self.password))
+        self.peer = server.connect()
+        self.log_in()
 
 
 class Keyed:

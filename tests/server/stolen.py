@@ -18,6 +18,7 @@ import apsw
 from chatd.protocol import base64url
 from chatd.security.boxes import Box
 from chatd.security.keys import ServerKey
+from chatd.storage.scan import SPOOL
 from chatd.storage.tables import tables
 
 Cell = int | bytes | str | float | None
@@ -26,6 +27,12 @@ BOXES: dict[str, tuple[str, str, str]] = {
     "account.name_box": ("rows", "account.name", "id"),
     "account.secret_box": ("rows", "account.secret", "id"),
     "account.kdf_box": ("rows", "account.kdf", "id"),
+    "account.contact_box": ("rows", "account.contact", "id"),
+    "pending.name_box": ("rows", "pending.name", "id"),
+    "pending.secret_box": ("rows", "pending.secret", "id"),
+    "pending.kdf_box": ("rows", "pending.kdf", "id"),
+    "pending.contact_box": ("rows", "pending.contact", "id"),
+    "outgoing.message_box": ("rows", "outgoing.message", "id"),
     "vault.blob_box": ("rows", "vault.blob", "account version"),
     "identity.thumbprint_box": ("rows", "identity.thumbprint", "account version"),
     "identity.keys_box": ("rows", "identity.keys", "account version"),
@@ -48,6 +55,7 @@ HASHES = {
     *("account.name_hash", "conversation.name_hash", "session.token_hash"),
     *("device.public_tag", "device.key_hash", "device.token_hash"),
     *("enrolment.name_hash", "enrolment.once_hash"),
+    *("pending.name_hash", "code.code_hash"),
     *("session.public_tag", "sent.id_tag", "chunk.senders"),
 }
 """Columns by which rows are found. What is in them is looked at apart."""
@@ -110,8 +118,10 @@ class Loot:
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """By name, without the server key's."""
-        found = {path for path in self.folder.rglob("*") if path.is_file()} - {self._key_file}
+        """By name, without the server key's, and without the spool's: messages to people are in
+        the clear there, on purpose, for whoever carries them on."""
+        every = {path for path in self.folder.rglob("*") if path.is_file()} - {self._key_file}
+        found = {path for path in every if path.parent.name != SPOOL}
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
 
     def copy(self, database: str, to: Path) -> Path:

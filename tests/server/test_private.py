@@ -15,6 +15,8 @@ from tests.server.sealed_world import ELSEWHERE, seal, tell
 from tests.serving import own_address, running
 
 SECRETIVE = {
+    "ACTIVATE": "ACTIVATE|alice|12345678",
+    "RECOVER": f"RECOVER|alice|12345678|{SECRET}",
     "REGISTER": f"REGISTER|bob|{SECRET}",
     "AUTH": f"AUTH|alice|{SECRET}",
     "RESUME": f"RESUME|{'A' * 43}",

@@ -197,12 +197,21 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 PATHS = ["unix", "data", "key_file", "tls_cert", "tls_key"]
+PATHS += ["smtp_ca", "smtp_password_file", "webhook_secret_file", "webhook_ca"]
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "listen": st.lists(st.sampled_from(["a:1", "[::1]:0", "10.0.0.1:99"]), min_size=1, max_size=4),
     **dict.fromkeys(PATHS, st.text(string.ascii_letters + "/.", min_size=1)),
     "name": st.text("abc äöü|", min_size=1).filter(str.strip),
     "transport": st.sampled_from(["any", "private"]),
     "registration": st.sampled_from(["open", "closed"]),
+    "gateway_mail": st.just("spool"),
+    "gateway_text": st.just("spool"),
+    "mail_from": st.sampled_from(["chat@example.org", "chat@localhost"]),
+    "smtp_host": st.sampled_from(["127.0.0.1", "mail.example.org"]),
+    "smtp_security": st.sampled_from(["starttls", "tls"]),
+    "smtp_user": st.text("abc äöü|", min_size=1).filter(str.strip),
+    "webhook_url": st.sampled_from(["https://sms.example.org/send?a=b", "http://localhost:80"]),
+    "http_url": st.sampled_from(["https://chat.example.org", "http://[::1]:8080/gate"]),
     "log_format": st.sampled_from(["auto", "human", "json"]),
     "log_level": st.sampled_from(["debug", "info", "warning", "error"]),
     **dict.fromkeys(
@@ -233,8 +242,9 @@ def test_the_property_below_knows_every_setting() -> None:
 
 
 def pairs(values: dict[str, Any]) -> bool:
-    """Whether a certificate comes with its key."""
-    return ("tls_cert" in values) == ("tls_key" in values)
+    """Whether a certificate comes with its key, and a user with a password."""
+    both = [("tls_cert", "tls_key"), ("smtp_user", "smtp_password_file")]
+    return all((one in values) == (other in values) for one, other in both)
 
 
 @given(st.fixed_dictionaries({}, optional=VALUES).filter(pairs))

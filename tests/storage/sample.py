@@ -11,6 +11,7 @@ import apsw
 
 from chatd.chat import changes as c
 from chatd.chat import device_changes as d
+from chatd.chat import gateway_changes as g
 from chatd.security.keys import ServerKey
 from chatd.storage.check import check
 from chatd.storage.codec import Codec
@@ -24,13 +25,8 @@ SECRET = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
 KDF = "argon2id$v=19$m=65536,t=3,p=4$c2l4dGVlbiBieXRlcy4u"
 ROOM, DIRECT, ALONE, OTHER_ROOM = 1, 2, 3, 4
 NAMES = [*USERS.values(), "gardeners", "observatory", "about the roses", "session-one"]
-NAMES += [
-    "a vault that nobody opens",
-    "thumbprint-of-anastasia",
-    "keys of anastasia",
-    "device-one",
-    "wilhelmina",
-]
+NAMES += ["a vault that nobody opens", "thumbprint-of-anastasia", "keys of anastasia"]
+NAMES += ["device-one", "wilhelmina", "desdemona", "mailto:anastasia@example.org"]
 TEXTS = [f"number {n}: the roses are in bloom again" for n in range(1, 41)]
 
 CHANGES: list[c.Change] = [
@@ -58,6 +54,12 @@ CHANGES: list[c.Change] = [
     c.BanSet(ROOM, 3, banned=True),
     c.InviteSet(ROOM, 3, 1),
     c.BlockSet(1, 3, on=True),
+    g.ContactSet(1, "mailto:anastasia@example.org"),
+    g.ContactSet(4, "tel:+4930901820"),
+    g.PendingMade(1, "desdemona", SECRET, KDF, "mailto:desdemona@example.org", 1_000),
+    g.CodeMade("activate", 1, bytes(range(32)), 1_000, 901_000),
+    g.CodeMade("recover", 4, bytes(range(32)), 1_000, 901_000),
+    g.OutgoingQueued(1, '{"contact":"mailto:desdemona@example.org"}', 1_000),
     *(
         c.MessagesPosted(
             ROOM if n % 2 else DIRECT,

@@ -36,6 +36,7 @@ def test_a_sound_database_has_no_findings(sample: Sample) -> None:
     # labels, a device, who is invited, and each id; then the messages. All are taken into account
     # one way or the other.
     boxes = 6 + 1 + 1 + 2 + 2 + 3 + 3 + 3 + 1 + len(TEXTS)
+    boxes += 1 + 4 + 1  # a contact; a registration that waits; a message on its way
     assert report.boxes == boxes + 2 + 1
     assert report.texts + report.texts_untold == boxes + len(TEXTS)
     assert report.texts_untold < 10
@@ -98,6 +99,12 @@ BOXES = [
     ("account", "name_box", "account 1", "name"),
     ("account", "secret_box", "account 1", "secret"),
     ("account", "kdf_box", "account 2", "kdf"),
+    ("account", "contact_box", "account 1", "contact"),
+    ("pending", "name_box", "pending 1", "name"),
+    ("pending", "secret_box", "pending 1", "secret"),
+    ("pending", "kdf_box", "pending 1", "kdf"),
+    ("pending", "contact_box", "pending 1", "contact"),
+    ("outgoing", "message_box", "outgoing 1", "message"),
     ("vault", "blob_box", "vault (account 1)", "blob"),
     ("identity", "thumbprint_box", "identity (account 1)", "thumbprint"),
     ("identity", "keys_box", "identity (account 1)", "keys"),
@@ -151,6 +158,7 @@ def test_the_table_of_boxes_is_complete() -> None:
         ("device", "public_tag", "device 1"),
         ("device", "key_hash", "device 1"),
         ("enrolment", "name_hash", "enrolment 1"),
+        ("pending", "name_hash", "pending 1"),
         ("conversation", "name_hash", "conversation 1"),
         ("conversation", "name_hash", "conversation 2"),
         ("conversation", "name_hash", "conversation 3"),

@@ -111,3 +111,15 @@ def test_any_name_of_a_file_can_be_told(sample: Sample) -> None:
     (found,) = findings(sample)
     assert found.isascii()
     assert found.isprintable()
+
+
+def test_what_is_in_the_spool_is_no_finding(sample: Sample) -> None:
+    """Messages to people are in the clear there, on purpose; but only right beside the database."""
+    spool = sample.folder / scan.SPOOL
+    spool.mkdir()
+    (spool / "1-1.eml").write_bytes(b"Hello anastasia, your code: 12345678")
+    assert findings(sample) == []
+    deeper = sample.folder / "deeper" / scan.SPOOL
+    deeper.mkdir(parents=True)
+    (deeper / "1-1.eml").write_bytes(b"Hello anastasia, your code: 12345678")
+    assert len(findings(sample)) == 1

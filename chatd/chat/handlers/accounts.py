@@ -10,13 +10,16 @@ from chatd.protocol import commands, replies
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.kdf import NONE
+from chatd.security.contacts import BadContact
 from chatd.security.names import BadName, choose_user_name
 from chatd.security.throttle import address_block
 
 from .. import changes
 from ..chat import Chat
+from ..codes import demand_room, make_way, send_code, waiting
 from ..enrolling import reserved
-from ..model import Account, Session
+from ..gateway_changes import ContactSet, PendingMade
+from ..model import Account, PendingAccount, Session
 from ..ports import Client
 from ..registry import Decision, handles
 from ..rotation import latest
@@ -26,25 +29,64 @@ from .sealed import current_vault, store_vault
 
 @handles(commands.Register)
 async def register(chat: Chat, client: Client, request: commands.Register) -> Decision:
-    if chat.rules.registration != "open":
+    if chat.rules.registration not in ("open", "gateway"):
         raise _closed(chat)
+    by_code = chat.rules.registration == "gateway"
     name = _chosen(request.user)
+    contact = await _reachable(chat, request.contact, by_code)
     _within_quota(chat, client)
-    if await chat.asking(lambda: _is_taken(chat, name)):
-        raise _taken()
+    await chat.asking(lambda: _free(chat, name))
     kdf = request.kdf or NONE
     await strong_enough(chat, request.secret, name, kdf)
     secret = await chat.passwords.hash(request.secret)
 
     def decide() -> Reply:
-        if _is_taken(chat, name):
-            raise _taken()
+        _free(chat, name)
+        if by_code and contact is not None:
+            _wait_for_code(chat, name, secret, kdf, contact)
+            return replies.Registered(pending=True)
+        make_way(chat, name)
         account = chat.directory.admit(Account(chat.ids.account(), name, secret))
         made = changes.AccountMade(account.id, name, secret, chat.clock.now_ms(), kdf)
         chat.ledger.store(made, account)
-        return replies.Done()
+        if contact is not None:
+            chat.ledger.store(ContactSet(account.id, contact), account)
+        return replies.Registered()
 
     return decide
+
+
+async def _reachable(chat: Chat, raw: str | None, needed: bool) -> str | None:
+    """A contact in its one form. BAD_FIELD."""
+    if raw is None and needed:
+        raise ChatError(
+            Code.BAD_FIELD,
+            "This server sends a code to open the account: add contact=mailto:… or contact=tel:….",
+        )
+    try:
+        return None if raw is None else await chat.gateway.contact(raw)
+    except BadContact as bad:
+        raise ChatError(Code.BAD_FIELD, str(bad)) from None
+
+
+def _free(chat: Chat, name: str) -> None:
+    """TAKEN, also by a registration that waits for its code, or for who was invited."""
+    held = waiting(chat, name) is not None or reserved(chat, name)
+    if held or chat.directory.account_named(name) is not None:
+        raise ChatError(Code.TAKEN, "This name is taken; choose another.")
+
+
+def _wait_for_code(chat: Chat, name: str, secret: str, kdf: str, contact: str) -> None:
+    """Keep a registration until its code comes back. RATE_LIMITED, UNAVAILABLE."""
+    demand_room(chat)
+    if (wait := chat.gateway.contacts.take(contact, chat.now())) > 0:
+        raise rate_limited(wait, "Too many codes were sent to this contact")
+    make_way(chat, name)
+    made = PendingAccount(chat.ids.pending(), name, secret, kdf, contact, chat.clock.now_ms())
+    chat.directory.admit(made)
+    fields = made.id, name, secret, kdf, contact, made.created_ms
+    chat.ledger.store(PendingMade(*fields), made)
+    send_code(chat, "activate", made.id, name, contact)
 
 
 @handles(commands.Passwd)
@@ -148,15 +190,6 @@ def _closed(chat: Chat) -> ChatError:
         why = "This server is for people who were invited: ask who runs it for a one-time ID; ENROL"
         return ChatError(Code.CLOSED, f"{why} takes it.")
     return ChatError(Code.CLOSED, "Registration is closed; ask who runs this server.")
-
-
-def _is_taken(chat: Chat, name: str) -> bool:
-    """Whether somebody has the name, had it, or was invited under it."""
-    return chat.directory.account_named(name) is not None or reserved(chat, name)
-
-
-def _taken() -> ChatError:
-    return ChatError(Code.TAKEN, "This name is taken; choose another.")
 
 
 async def strong_enough(chat: Chat, secret: str, user: str, kdf: str) -> None:

@@ -22,7 +22,7 @@ Publishing = Callable[[Client, Account], Reply]
 
 @handles(sealed.Salt)
 async def salt(chat: Chat, client: Client, request: sealed.Salt) -> Decision:
-    kdf = await chat.archive.kdf(_normal(request.user))
+    kdf = await chat.archive.kdf(normal(request.user))
     return lambda: replies.Salted(kdf)
 
 
@@ -98,7 +98,7 @@ def _person(chat: Chat, client: Client, raw: str) -> Account:
     return chat.person(raw)
 
 
-def _normal(raw: str) -> str:
+def normal(raw: str) -> str:
     """A name as accounts have it; what can be no name stays as it is."""
     try:
         return user_name(raw)

@@ -1,0 +1,1 @@
+"""The gateway: messages to people outside, by mail and text message."""
