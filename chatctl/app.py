@@ -20,6 +20,7 @@ from .commands import (
     rooms,
     secrets,
     sending,
+    services,
     vaulting,
 )
 from .options import (
@@ -75,6 +76,7 @@ COMMANDS: dict[str, tuple[Callable[..., Coroutine[Any, Any, None]], ...]] = {
         rooms.block,
         rooms.unblock,
     ),
+    "Services": (services.services, services.call_service, services.serve),
     "Server": (benching.bench, calling.call, netcat.nc),
 }
 """Every command under the heading that `--help` shows it below; `set_` is typed `set`."""
@@ -106,8 +108,10 @@ def globally(
 
 def _add(to: typer.Typer, commands: Iterable[Callable[..., Any]], heading: str | None) -> None:
     for command in commands:
-        name = command.__name__.rstrip("_")
-        to.command(name, rich_help_panel=heading)(in_trio(command))
+        name = command.__name__.rstrip("_").replace("_", "-")
+        # A number below 0 is an argument of a service, no option.
+        settings = {"ignore_unknown_options": command is services.call_service}
+        to.command(name, rich_help_panel=heading, context_settings=settings)(in_trio(command))
 
 
 for _heading, _commands in COMMANDS.items():

@@ -8,6 +8,7 @@ import trio
 import typer
 
 from chatd.protocol.commands import Rooms, Unread, Who
+from chatd.protocol.services import Services
 
 from .client import Client
 from .options import Options
@@ -37,6 +38,15 @@ def complete_member(context: typer.Context, incomplete: str) -> list[str]:
 
     async def ask(client: Client) -> list[str]:
         return [item.user for item in await client.call(Who(room))]
+
+    return _asked(context, incomplete, ask)
+
+
+def complete_service(context: typer.Context, incomplete: str) -> list[str]:
+    """The services that there are."""
+
+    async def ask(client: Client) -> list[str]:
+        return [item.name for item in await client.call(Services())]
 
     return _asked(context, incomplete, ask)
 

@@ -21,6 +21,7 @@ from .ledger import Ledger
 from .model import Account, Conversation, Device, Direct, Room, Sent
 from .ports import Archive, Client, Identities, Passwords, Unavailable
 from .routes import Epoch
+from .services import Services
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class Rules:
     private_transport: bool = False  # no secrets in the clear
     seqs_reserved: int = 10_000
     code_seconds: int = 900
+    service_seconds_max: float = 10
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class Chat:
     info: Callable[[], dict[str, str]]
     volatile_ids: OrderedDict[tuple[int, str], Sent]
     gateway: Gateway = field(default_factory=Gateway)
+    services: Services = field(default_factory=Services)
 
     async def asking(self, ask: Callable[[], T]) -> T:
         """The answer of `ask`, loading what it misses."""

@@ -54,6 +54,14 @@ class Client(Protocol):
         """Say `*BYE`, then close."""
 
 
+class Reachable(Client, Protocol):
+    """A connection that may be sent more than it asked for."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much waits to be sent to it that no more should come."""
+
+
 class Sealable(Client, Protocol):
     """A connection that can go over to a sealed channel."""
 

@@ -40,6 +40,7 @@ class Field:
     def label(self) -> str:
         """As the tables show it."""
         plain = self.kind.form if self.kind.form in _PLAIN_FORMS else self.name.replace("_", " ")
+        plain += "…" if self.kind.many else ""
         return f"[{plain}]" if self.optional else plain
 
 
@@ -54,6 +55,11 @@ class Shape:
     def ends_free(self) -> bool:
         """Whether the last field is free text."""
         return bool(self.fields) and self.fields[-1].kind.rest
+
+    @property
+    def many(self) -> Field | None:
+        """The last field, where it takes all that are left."""
+        return self.fields[-1] if self.fields and self.fields[-1].kind.many else None
 
 
 class Declared:
@@ -189,15 +195,18 @@ def write_fields(value: Declared) -> list[str]:
         written[-1] = escape_rest(last.kind.format(getattr(value, last.name)))
         if last.optional and not written[-1]:
             written.pop()
+    elif (many := shape.many) is not None:
+        written[-1:] = map(escape, getattr(value, many.name))
     for option in shape.options:
         if (held := getattr(value, option.name)) is not None:
             written.append(f"{option.name}={escape(option.kind.format(held))}")
     return written
 
 
-def _value(field: Field, raw: str) -> Any:
+def _value(field: Field, raw: str | list[str]) -> Any:
+    held = unescape(raw) if isinstance(raw, str) else tuple(map(unescape, raw))
     try:
-        return field.kind.parse(unescape(raw))
+        return field.kind.parse(held)
     except ValueError as wrong:
         name = field.name.replace("_", " ")
         raise ChatError(Code.BAD_FIELD, f"The field '{name}' {wrong}.") from None
@@ -217,14 +226,18 @@ def _options(shape: Shape, raws: list[str]) -> dict[str, Any]:
 
 def read_fields(cls: type[D], rest: str | None) -> D:
     """Make a `cls` of what follows the verb and its bar (None: no bar). BAD_FIELD, TOO_BIG."""
-    shape = cls.shape
-    places = len(shape.fields)
+    shape, many = cls.shape, cls.shape.many
+    fields = shape.fields if many is None else shape.fields[:-1]
+    places = len(fields)
     raws = [] if rest is None else rest.split("|", places - 1 if shape.ends_free else -1)
-    values = {field.name: _value(field, raw) for field, raw in zip(shape.fields, raws)}
-    if len(raws) < places and not shape.fields[len(raws)].optional:
-        missing = shape.fields[len(raws)].name.replace("_", " ")
+    values = {field.name: _value(field, raw) for field, raw in zip(fields, raws)}
+    if len(raws) < places and not fields[len(raws)].optional:
+        missing = fields[len(raws)].name.replace("_", " ")
         raise ChatError(Code.BAD_FIELD, f"The field '{missing}' is missing.")
-    values.update(_options(shape, raws[places:]))
+    if many is None:
+        values.update(_options(shape, raws[places:]))
+    else:
+        values[many.name] = _value(many, raws[places:])
     try:
         return cls(**values)
     except ValueError as wrong:

@@ -23,6 +23,7 @@ class Code(StrEnum):
     NO_SUCH_ROOM = "NO_SUCH_ROOM"
     NO_SUCH_SESSION = "NO_SUCH_SESSION"
     NO_SUCH_DEVICE = "NO_SUCH_DEVICE"
+    NO_SUCH_SERVICE = "NO_SUCH_SERVICE"
     NO_IDENTITY = "NO_IDENTITY"
     NOT_MEMBER = "NOT_MEMBER"
     FORBIDDEN = "FORBIDDEN"
@@ -33,6 +34,7 @@ class Code(StrEnum):
     TOO_BIG = "TOO_BIG"
     RATE_LIMITED = "RATE_LIMITED"
     INSECURE = "INSECURE"
+    SERVICE_FAILED = "SERVICE_FAILED"
     EXPIRED = "EXPIRED"
     THEFT = "THEFT"
     UNAVAILABLE = "UNAVAILABLE"
@@ -50,7 +52,10 @@ MEANINGS: dict[Code, str] = {
     Code.BAD_NAME: "the name breaks a rule, which the sentence names",
     Code.NOT_AUTHENTICATED: "the command needs AUTH or RESUME first",
     Code.ALREADY_AUTHENTICATED: "the connection is logged in; LOGOUT first",
-    Code.TAKEN: "the name belongs to an account, or did once, or waits for its code",
+    Code.TAKEN: (
+        "the name belongs to an account, or did once, or waits for its code; or others provide the"
+        " service"
+    ),
     Code.WEAK_PASSWORD: "the password is too easy to guess; the sentence says why",
     Code.DENIED: (
         "wrong user, secret, token, one-time ID or code, a session that was ended, or a sealed"
@@ -61,6 +66,7 @@ MEANINGS: dict[Code, str] = {
     Code.NO_SUCH_ROOM: "there is no such room, or none that you may know of",
     Code.NO_SUCH_SESSION: "you have no such session; SESSIONS lists them",
     Code.NO_SUCH_DEVICE: "you have no such device; DEVICES lists them",
+    Code.NO_SUCH_SERVICE: "there is no such service, or you provide none; SERVICES lists them",
     Code.NO_IDENTITY: "the person has published no keys yet",
     Code.NOT_MEMBER: "you, or the person named, are not in the room",
     Code.FORBIDDEN: "your role, level or lack of an invitation does not allow it",
@@ -71,13 +77,20 @@ MEANINGS: dict[Code, str] = {
         "the id was used before for something else, the vault has another version, or the"
         " connection is encrypted already"
     ),
-    Code.TOO_BIG: "the text is over 32,768 bytes, the vault over 49,152, or the keys over 8,192",
+    Code.TOO_BIG: (
+        "the text, or all arguments together, are over 32,768 bytes, the vault over 49,152, the"
+        " keys over 8,192, a usage over 200, or a description over 500"
+    ),
     Code.RATE_LIMITED: "too much at once; the sentence begins with the whole seconds to wait",
     Code.INSECURE: "a secret may not be sent in the clear here: SEAL, or use TLS",
+    Code.SERVICE_FAILED: "the service was called and could not do it; the sentence is its own",
     Code.EXPIRED: "it was valid once and is no longer",
     Code.THEFT: "an alert: somebody may have a copy of a device's profile",
     Code.UNAVAILABLE: "the server cannot store or carry this out now; nothing was changed",
-    Code.TIMEOUT: "the connection waited too long to authenticate, or the other end is gone",
+    Code.TIMEOUT: (
+        "the connection waited too long to authenticate, the other end is gone, or a service did"
+        " not answer in time"
+    ),
     Code.SHUTDOWN: "the server stops",
     Code.QUIT: "goodbye, as asked with QUIT",
     Code.EOF: "goodbye: the client ended its input",

@@ -18,6 +18,9 @@ HISTORY_LIMIT_MAX = 1_000
 CODE_DIGITS = 8
 CONTACT_SCHEMES = ("mailto", "tel")
 CONTACT_CHARACTERS_MAX = 320
+ARGUMENTS_MAX = 32
+USAGE_BYTES_MAX = 200
+DESCRIPTION_BYTES_MAX = 500
 
 _ESCAPED = re.compile(r"\\([pnr\\])")
 _PLAIN = {"p": "|", "n": "\n", "r": "\r", "\\": "\\"}
@@ -52,10 +55,11 @@ class Kind:
     """How one sort of field is read (`parse` raises ValueError or ChatError) and written."""
 
     form: str
-    parse: Callable[[str], Any] = str
+    parse: Callable[[Any], Any] = str
     format: Callable[[Any], str] = str
     rest: bool = False  # free text: runs to the end of the line, bars and all
     secret: bool = False  # never shown in a log
+    many: bool = False  # all fields that are left, as a tuple
 
 
 def _filled(value: str) -> str:
@@ -110,6 +114,22 @@ def _code(value: str) -> str:
     if not (digits.isascii() and digits.isdigit() and len(digits) == CODE_DIGITS):
         raise ValueError(f"must be the {CODE_DIGITS} digits that were sent")
     return digits
+
+
+def _arguments(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(values) > ARGUMENTS_MAX:
+        raise ValueError(f"takes at most {ARGUMENTS_MAX} fields")
+    if sum(len(value.encode()) for value in values) > TEXT_BYTES_MAX:
+        raise ChatError(Code.TOO_BIG, f"Arguments have at most {TEXT_BYTES_MAX} bytes in all.")
+    return values
+
+
+def _usage(value: str) -> str:
+    return _within(value, USAGE_BYTES_MAX, "A usage")
+
+
+def _description(value: str) -> str:
+    return _within(value, DESCRIPTION_BYTES_MAX, "A description")
 
 
 def _number(value: str) -> int:
@@ -183,3 +203,8 @@ Limit = Annotated[int, Kind("number, at most 1000", _limit)]
 Level = Annotated[int, Kind("0 to 9", _level)]
 YesNo = Annotated[bool, Kind("yes or no", _yes_no, lambda on: "yes" if on else "no")]
 Role = Annotated[RoleWord, Kind("owner, moderator or member", _role)]
+Service = Annotated[str, Kind("service")]
+Arguments = Annotated[tuple[str, ...], Kind("0 to 32 fields", _arguments, many=True)]
+Usage = Annotated[str, Kind("usage, may be empty", _usage)]
+Description = Annotated[str, Kind("description, may be empty", _description, rest=True)]
+Provider = Annotated[str, Kind("user or empty")]

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from . import commands, devices, events, gateway, sealed  # noqa: F401  (declares them)
 from .declare import COMMANDS, EVENTS, Declared, Event, Reply, Request, read_fields, write_fields
 from .errors import ChatError, Code
 from .fields import escape_rest, unescape
@@ -101,8 +100,8 @@ def read_event(line: str) -> Event | None:
 
 def read_known(cls: type[Declared], rest: str | None) -> Any:
     """The fields of a line of the server; those that a later server adds at its end are ignored."""
-    places = len(cls.shape.fields)
-    if rest is not None and not cls.shape.ends_free:
+    places, shape = len(cls.shape.fields), cls.shape
+    if rest is not None and not shape.ends_free and shape.many is None:
         rest = "|".join(rest.split("|")[:places])
     return read_fields(cls, None if places == 0 else rest)
 

@@ -114,6 +114,10 @@ class Connection:
         return self.codec is not PLAIN
 
     @property
+    def behind(self) -> bool:
+        return self.outbox.bytes > REPLY_BYTES_MAX
+
+    @property
     def device_key(self) -> bytes | None:
         """The static key of the client's device, which it has proved to have, inside IK."""
         return self.codec.peer_key

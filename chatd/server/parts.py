@@ -27,6 +27,7 @@ from chatd.storage.sqlite import SqliteStore
 from .gateway.setup import checked_contact
 from .identities import IdentityThread
 from .passwords import PasswordThreads
+from .services import make_services
 from .settings import Settings
 
 ADDRESSES_KEPT_MAX = 100_000
@@ -41,7 +42,7 @@ def make_chat(
     info: Callable[[], dict[str, str]],
 ) -> Chat:
     """The rules and what they know; `info` is what INFO tells."""
-    hub, epoch = Hub(), Epoch()
+    hub, epoch, clock = Hub(), Epoch(), Clock()
     objects_max = settings.rooms_cached_max + settings.accounts_cached_max
     return Chat(
         rules=rules(settings),
@@ -52,7 +53,7 @@ def make_chat(
         archive=store,
         passwords=passwords,
         identities=IdentityThread(),
-        clock=Clock(),
+        clock=clock,
         ids=Ids.after(*astuple(store.highest)),
         now=trio.current_time,
         slowdown=_slowdown(settings),
@@ -61,6 +62,7 @@ def make_chat(
         info=info,
         volatile_ids=OrderedDict(),
         gateway=Gateway(contact=checked_contact),
+        services=make_services(clock),
     )
 
 
@@ -77,6 +79,7 @@ def rules(settings: Settings) -> Rules:
         settings.session_idle_days_max,
         settings.transport == "private",
         code_seconds=settings.code_seconds,
+        service_seconds_max=settings.service_seconds_max,
     )
 
 

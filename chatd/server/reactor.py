@@ -21,7 +21,7 @@ from chatd.protocol.lifecycle import State, Step, after
 
 from .connection import REPLY_BYTES_MAX, Connection
 from .outbox import LATER
-from .wakeups import ENDS, Wakeups
+from .wakeups import ENDS, GONE, Wakeups
 
 if TYPE_CHECKING:
     from .committer import Committer
@@ -93,6 +93,7 @@ class Reactor:
     def leave(self, connection: Connection) -> None:
         """A connection no longer takes part in the chat."""
         self.chat.epoch.routes.pop(connection, None)
+        self.chat.services.leave(connection)
         session = connection.session
         if session is None:
             return
@@ -165,6 +166,8 @@ class Reactor:
             connection.readable = True
             if mask & ENDS:
                 connection.hung_up = True
+                if mask & GONE and connection.busy:
+                    self.chat.services.leave(connection)  # it is not read before its call ends
             self._queue(connection)
         if mask & _OUT and not connection.writable:
             connection.writable = True

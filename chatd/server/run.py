@@ -41,6 +41,7 @@ from .tls import Certificate, CertificateError
 ACCEPT_PAUSE_SECONDS = 1
 FEATURES = (
     "rooms direct history send-once unread invites salt vault identity e2e seal enrol gateway"
+    " services"
 )
 """What clients may ask of this server, beyond what any server of chat/1 has."""
 LINGER_SECONDS_MAX = 0.5
@@ -137,6 +138,7 @@ class Server:
         _log.info("stopping")
         self.doors.close()
         self.reactor.reading = False
+        self.chat.services.stop()  # no answer will be read
         connections = self.reactor.connections
         with trio.move_on_after(self.settings.shutdown_seconds_max * 0.6):
             while self._under_way():  # noqa: ASYNC110
@@ -217,6 +219,7 @@ def _info(server: Server) -> dict[str, str]:
         "registration": settings.registration,
         "session idle days": str(settings.session_idle_days_max),
         "send id hours": str(settings.send_ids_hours),
+        "service seconds": str(settings.service_seconds_max),
         "features": FEATURES,
         "online": str(server.chat.hub.online_count()),
     }

@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     idle_login_seconds_max: Annotated[int, Meta(ge=1, le=3_600)] = 60
     idle_sealed_seconds_max: Annotated[int, Meta(ge=1, le=3_600)] = 300
     login_seconds_max: Annotated[int, Meta(ge=1, le=86_400)] = 600
+    service_seconds_max: Annotated[int, Meta(ge=1, le=3_600)] = 10
     shutdown_seconds_max: Annotated[int, Meta(ge=1, le=60)] = 4
 
     transport: Literal["any", "private"] = "any"

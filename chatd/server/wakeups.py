@@ -13,7 +13,8 @@ from .connection import Connection
 
 EVENTS_MAX = 512  # of connections, at one time
 
-ENDS = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+GONE = select.EPOLLHUP | select.EPOLLERR
+ENDS = select.EPOLLRDHUP | GONE
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
 

@@ -87,7 +87,7 @@ def _grammar() -> list[str]:
         *_alternatives("request", [verb.lower() for verb, _ in _sorted()]),
         *requests,
         "",
-        *_alternatives("answer", [f"{verb.lower()}-answer" for verb, _ in _sorted()]),
+        *_alternatives("reply", [f"{verb.lower()}-answer" for verb, _ in _sorted()]),
         *answers,
         "",
         *_alternatives("event", [f"event-{verb[1:].lower()}" for verb in EVENTS]),
@@ -108,6 +108,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
 
 RULES = {
     "#room": "room",
+    "0 to 32 fields": "word",
     "0 to 9": "DIGIT",
     "1 to 64 characters": "id",
     "43 characters base64url": "token",
@@ -117,6 +118,7 @@ RULES = {
     "NK, NX or IK": '["Noise_"] ("NK" / "NX" / "IK")',
     "base64url": "base64url",
     "blob": "text",
+    "description, may be empty": "[text]",
     "blob, a bar as \\p": "secret",
     "blob, may be empty": "[text]",
     "device key": "token",
@@ -132,10 +134,13 @@ RULES = {
     "owner, moderator or member": "member-role",
     "pending or empty": '["pending"]',
     "secret": "secret",
+    "service": "service",
     "seq": "number",
     "thumbprint": "token",
     "this or empty": '["this"]',
+    "usage, may be empty": "word",
     "user": "user",
+    "user or empty": "[user]",
     "version": "number",
     "user or #room": "target",
     "word": "word",
@@ -148,7 +153,10 @@ def _rule(name: str, head: str, shape: Shape) -> str:
     parts = [head]
     for field in shape.fields:
         rule = RULES[field.kind.form]
-        parts.append(f'["|" {rule}]' if field.optional else f'"|" {rule}')
+        if field.kind.many:
+            parts.append(f'*32("|" {rule})')
+        else:
+            parts.append(f'["|" {rule}]' if field.optional else f'"|" {rule}')
     if shape.options:
         choices = " / ".join(f'"{o.name}=" {RULES[o.kind.form]}' for o in shape.options)
         parts.append(f'*("|" ({choices}))')
@@ -178,7 +186,9 @@ _SHARED = {
     Code.BAD_FIELD: "every command",
     Code.NOT_AUTHENTICATED: f"every command that may be used {Needs.LOGIN.value}",
     Code.ALREADY_AUTHENTICATED: f"every command that may be used {Needs.NO_LOGIN.value}",
-    Code.UNAVAILABLE: "every command that needs the database; `*BYE` of a full server",
+    Code.UNAVAILABLE: (
+        "every command that needs the database; CALL and SERVE; `*BYE` of a full server"
+    ),
     Code.DENIED: "`*BYE`",
     **dict.fromkeys((Code.TIMEOUT, Code.SHUTDOWN, Code.QUIT, Code.EOF), "`*BYE`"),
     Code.INSECURE: "every command with a secret, where the server takes none in the clear",

@@ -41,8 +41,8 @@ _LITERALS = [
 ]
 
 
-_NAMES = re.compile(r"\b(alice|bob|carol|phone)\b|(?<=#)(ops|den|nowhere)\b", re.IGNORECASE)
-_ALONE = {"INFO", "ROOMS", "ACTIVATE"}
+_NAMES = re.compile(r"\b(alice|bob|carol|phone|dice)\b|(?<=#)(ops|den|nowhere)\b", re.IGNORECASE)
+_ALONE = {"INFO", "ROOMS", "ACTIVATE", "SERVICES"}
 """They tell of everything that there is on the server, or need settings of their own."""
 _LETTER = re.compile(r"^# The (?:mail|message) to (\w+) holds .*?(\{\w+\})$", re.MULTILINE)
 _PLAYS = 3

@@ -233,7 +233,7 @@ def test_who_lets_go_of_a_channel_lets_go_of_its_keys() -> None:
     states = [weakref.ref(channel._incoming), weakref.ref(outgoing.__self__)]
     gc.disable()
     try:
-        del channel
+        del channel, outgoing
         assert [state() for state in states] == [None, None]
     finally:
         gc.enable()

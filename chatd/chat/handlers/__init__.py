@@ -11,6 +11,7 @@ from . import (
     moderation,
     reading,
     sealed,
+    services,
     sessions,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "moderation",
     "reading",
     "sealed",
+    "services",
     "sessions",
 ]

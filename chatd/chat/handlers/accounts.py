@@ -129,6 +129,7 @@ async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision
         me.erased, client.session = True, None
         chat.ledger.store(changes.AccountErased(me.id), me)
         chat.ledger.then(chat.hub.detach, client, me.id)
+        chat.ledger.then(chat.services.leave, client)
         chat.ledger.then(chat.hub.end, me.id, "The account was erased.")
         return replies.Done()
 

@@ -67,6 +67,7 @@ def logout(chat: Chat, client: Client, request: commands.Logout) -> Reply:
     chat.ledger.store(changes.SessionEnded(session.id))
     client.session = None
     chat.ledger.then(chat.hub.detach, client, session.account)
+    chat.ledger.then(chat.services.leave, client)
     chat.ledger.then(chat.hub.end, session.account, "Logged out elsewhere.", session.id)
     return replies.Done()
 
