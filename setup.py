@@ -17,6 +17,7 @@ HOT = [
     "chatd/chat/ledger.py",
     "chatd/chat/model.py",
     "chatd/chat/routes.py",
+    "chatd/chat/spans.py",
     "chatd/server/committer.py",
     "chatd/server/connection.py",
     "chatd/server/dispatch.py",

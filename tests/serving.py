@@ -32,6 +32,7 @@ SECRET = "correct horse battery"
 
 _ROOT = Path(__file__).parents[1]
 _ADDRESS = re.compile(r"listens on (?:tls://)?[\d.]+:(\d+)")
+_WEB = re.compile(r"listens on (http://\S+)")
 Tls = tuple[Path, Path]
 """The files of a certificate and of its key."""
 
@@ -65,7 +66,7 @@ class Process(Protocol):
 class Server:
     """`python -m chatd run` on the data in `folder / "data"`, with CHATD_… from `settings`; all
     connections to it are made inside TLS where `tls` names the files of a certificate, or are
-    sealed where `sealed` is set."""
+    sealed where `sealed` is set. `web`: the URL at which it answers HTTP, where it does."""
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class Server:
         self.sealed = False
         self.settings = settings
         self.port = 0
+        self.web = ""
         self.process: Process | None = None
         self._peers: list[Peer] = []
 
@@ -129,6 +131,8 @@ class Server:
         said = []
         for line in self.process.stdout:
             said.append(line)
+            if found := _WEB.search(line):
+                self.web = found[1]
             if found := _ADDRESS.search(line):
                 return int(found[1])
         status = self.wait()

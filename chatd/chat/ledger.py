@@ -7,7 +7,7 @@ A batch that cannot be stored fails, and the open one with it, since it was judg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,13 @@ from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.runs import message_lines, posted_lines
 from chatd.protocol.wire import write_failure
 
-from .changes import Change, MessagesPosted
+from .changes import AccountMade, Change, MessagesPosted
+from .counts import Counts
 from .hub import Hub
 from .model import Account, Conversation, Room
 from .ports import Client
 from .routes import Epoch, Route
+from .spans import own_spans, without
 
 UNAVAILABLE = ChatError(Code.UNAVAILABLE, "It could not be stored; nothing was changed. Try again.")
 
@@ -39,9 +41,11 @@ class Answer:
         self.client.pending -= 1
         self.client.put(self.line)
 
-    def fail(self) -> None:
+    def fail(self) -> int:
+        """Returns how many requests fail."""
         self.client.pending -= 1
         self.client.put(write_failure(self.verb, UNAVAILABLE) if self.changed else self.line)
+        return int(self.changed)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,9 +78,11 @@ class Post:
         posted = self.posted
         return message_lines(conversation, posted.seq, self.time, self.route.me.name, posted.texts)
 
-    def fail(self) -> None:
+    def fail(self) -> int:
+        """Returns how many requests fail."""
         self.client.pending -= 1
         self.client.put(write_failure(self.verb, UNAVAILABLE) * len(self.posted.texts))
+        return len(self.posted.texts)
 
 
 Entry = Answer | Effect | Post
@@ -106,6 +112,7 @@ class Ledger:
         self._hub = hub
         self._epoch = epoch
         self.wake: Callable[[], None] = _nobody
+        self.counts = Counts()
         self._open = Batch()
 
     @property
@@ -129,6 +136,8 @@ class Ledger:
         self._open.decisions += 1
         self._open.bytes += size_bytes
         self.touch(*touched)
+        if type(change) is AccountMade:
+            self.then(self.counts.registered)
         self.wake()
 
     def touch(self, *touched: Any) -> None:
@@ -188,9 +197,11 @@ class Ledger:
     def release(self, batch: Batch) -> None:
         """The batch is stored: reply and tell, in order."""
         rooms: dict[Conversation, list[Post]] = {}
+        counts = self.counts
         for entry in batch.entries:
             if type(entry) is Post:
                 route = entry.route
+                counts.messages += len(entry.posted.texts)
                 entry.client.pending -= 1
                 route.conversation.pending -= 1
                 entry.acknowledge()
@@ -216,12 +227,13 @@ class Ledger:
                 entry.undo()
         for entry in entries:
             if not isinstance(entry, Effect):
-                entry.fail()
+                self.counts.refusals[Code.UNAVAILABLE] += entry.fail()
             elif entry.anyway:
                 entry.act(*entry.arguments)
 
     def publish(self, post: Post) -> None:
         """Show messages to a room that need not be stored, and acknowledge them, at once."""
+        self.counts.messages += len(post.posted.texts)
         self._publish_room(post.route.conversation, [post])
         post.acknowledge()
 
@@ -241,6 +253,7 @@ class Ledger:
         for client in clients:
             if client is not post.client:
                 client.deliver(lines, conversation, post.posted.seq)
+        self._count(post, clients)
 
     def _publish_rooms(self, rooms: dict[Conversation, list[Post]]) -> None:
         for room, posts in rooms.items():
@@ -256,38 +269,29 @@ class Ledger:
         name, first = room.name, posts[0].posted.seq
         lines = [post.lines(name) for post in posts]
         joined = b"".join(lines)
-        own = _spans(posts, lines)
-        for client in self._hub.listeners(room.id):
-            heard = _without(joined, own[client]) if client in own else joined
+        own = own_spans([post.client for post in posts], lines)
+        listeners = self._hub.listeners(room.id)
+        for post in posts:
+            self._count(post, listeners)
+        for client in listeners:
+            heard = without(joined, own[client]) if client in own else joined
             if heard:
                 client.deliver(heard, name, first)
 
     def _publish_one(self, room: Room, post: Post) -> None:
         lines, sender = post.lines(room.name), post.client
-        for client in self._hub.listeners(room.id):
+        listeners = self._hub.listeners(room.id)
+        for client in listeners:
             if client is not sender:
                 client.deliver(lines, room.name, post.posted.seq)
+        self._count(post, listeners)
+
+    def _count(self, post: Post, heard: Collection[Client]) -> None:
+        """Its sender does not count among those who heard it."""
+        hearers = len(heard) - (post.client in heard)
+        self.counts.deliveries += hearers * len(post.posted.texts)
 
     @staticmethod
     def _untouch(batch: Batch) -> None:
         for thing in batch.touched:
             thing.pending -= 1
-
-
-def _spans(posts: list[Post], lines: list[bytes]) -> dict[Client, list[tuple[int, int]]]:
-    """Where each sender's own lines stand, once they are joined: from and to, in bytes."""
-    spans: dict[Client, list[tuple[int, int]]] = {}
-    end = 0
-    for post, line in zip(posts, lines, strict=True):
-        start, end = end, end + len(line)
-        spans.setdefault(post.client, []).append((start, end))
-    return spans
-
-
-def _without(joined: bytes, spans: list[tuple[int, int]]) -> bytes:
-    """What is left of `joined` without the spans."""
-    rest, kept = [], 0
-    for start, end in spans:
-        rest.append(joined[kept:start])
-        kept = end
-    return b"".join([*rest, joined[kept:]])

@@ -50,6 +50,20 @@ def file_path(path: str) -> str:
         raise ValueError(f"{error}") from None
 
 
+def host_port(text: str) -> str:
+    """`HOST:PORT` or `[IPV6]:PORT`, as it is. Raises ValueError."""
+    _host_and_port(text)
+    return text
+
+
+def ip_text(text: str) -> str:
+    """An IP address, in its one form. Raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("expected an IP address, such as 127.0.0.1") from None
+
+
 def unix_path(path: str) -> str:
     """A path that a Unix socket can have, `~` resolved. Raises ValueError."""
     path = file_path(path)

@@ -56,6 +56,15 @@ app = typer.Typer(
 )
 app.add_typer(people)
 
+Http = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT", help="Where to answer HTTP: /health, /metrics and the activation page."
+    ),
+]
+HttpUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="How others reach that; links begin with it.")
+]
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE")]
 
 
@@ -108,6 +117,8 @@ def run(
     tls_key: Annotated[
         str | None, typer.Option(metavar="FILE", help="Its private key, in PEM.")
     ] = None,
+    http: Http = None,
+    http_url: HttpUrl = None,
 ) -> None:
     """Serve until told to stop; SIGHUP reads the settings and the certificate again."""
     flags = {
@@ -117,6 +128,8 @@ def run(
         "name": name,
         "tls_cert": tls_cert,
         "tls_key": tls_key,
+        "http": http,
+        "http_url": http_url,
     }
     settings = partial(load, config, os.environ, flags)
     trio.run(serve, settings(), settings)

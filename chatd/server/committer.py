@@ -6,10 +6,13 @@ gathers: the busier the server, the more each sync is shared.
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import structlog
 import trio
 
 from chatd.chat.chat import Chat
+from chatd.chat.counts import Histogram
 from chatd.chat.ledger import Batch
 from chatd.chat.ports import Unavailable
 from chatd.storage.base import Store
@@ -20,12 +23,16 @@ from .reactor import Reactor
 BATCH_ENTRIES_MAX = 4_000
 BATCH_BYTES_MAX = 524_288
 """While more than this gathers, nothing more is read from any connection."""
+_BELOW_10_MS = 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005
+COMMIT_SECONDS_BOUNDS = *_BELOW_10_MS, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10
 
 _log = structlog.get_logger()
 
 
 class Committer:
-    """Commits and releases."""
+    """Commits and releases. `seconds` tells how long commits took, `failures` how many batches
+    could not be stored, `problem` why the last one could not, until one could, and
+    `failed_seconds` when that was, on the reactor's clock."""
 
     def __init__(self, chat: Chat, store: Store, reactor: Reactor) -> None:
         self._chat = chat
@@ -35,6 +42,11 @@ class Committer:
         self._batch: Batch | None = None  # on its way
         self._outcome: list[BaseException | None] = []  # put here by the writer's thread
         self._poisoned = False
+        self._begun = 0.0
+        self.seconds = Histogram(*COMMIT_SECONDS_BOUNDS)
+        self.failures = 0
+        self.problem: str | None = None
+        self.failed_seconds = 0.0
         reactor.committer = self
 
     @property
@@ -59,7 +71,9 @@ class Committer:
         released = 0
         if (batch := self._batch) is not None and self._outcome:
             released = len(batch.entries)
-            self._end(batch, self._outcome.pop())
+            error = self._outcome.pop()
+            self._measure(error)
+            self._end(batch, error)
         while self._batch is None and (batch := self._chat.ledger.take()) is not None:
             self._begin(batch)
         return released
@@ -80,6 +94,7 @@ class Committer:
             self._poisoned = False
             self._end(batch, Unavailable("a request failed half-way"))
         elif batch.changes:
+            self._begun = perf_counter()
             self._store.commit_soon(batch.changes, self._done)
         else:
             self._end(batch, None)
@@ -87,6 +102,14 @@ class Committer:
     def _done(self, error: BaseException | None) -> None:
         self._outcome.append(error)
         self._reactor.wakeups.ring()
+
+    def _measure(self, error: BaseException | None) -> None:
+        self.seconds.observe(perf_counter() - self._begun)
+        self.problem = None
+        if error is not None:
+            self.failures += 1
+            self.failed_seconds = self._reactor.now()
+            self.problem = str(error) if isinstance(error, Unavailable) else type(error).__name__
 
     def _end(self, batch: Batch, error: BaseException | None) -> None:
         self._batch = None

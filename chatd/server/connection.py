@@ -136,6 +136,7 @@ class Connection:
         unsent = bytes(self.outbox.unsent or b"") + self._encoded()
         self.outbox.unsent = memoryview(unsent) if unsent else None
         self.codec, self.next_codec = self.next_codec, None
+        self.reactor.chat.ledger.counts.sealed_handshakes += 1
 
     def put(self, line: bytes) -> None:
         if self.alive:
@@ -197,7 +198,10 @@ class Connection:
             raise ConnectionAbortedError("it asks for answers that it does not read")
 
     def _decoded(self, data: bytes) -> bytes:
+        opening = self.codec.opening
         plain = self.codec.receive(data)
+        if opening and not self.codec.opening:
+            self.reactor.chat.ledger.counts.tls_handshakes += 1
         if isinstance(self.codec.ended, OSError):
             self._complain()
         elif self.codec.waiting:
@@ -248,14 +252,22 @@ class Connection:
         """Close the socket, whatever waits, and let go of all keys."""
         self.state = State.CLOSED
         self.alive = False
+        self._count_missed(0)
         self.outbox.clear()
         self.drop_input()
         self.codec, self.next_codec = PLAIN, None
         self.sock.close()
 
     def _tell_missed(self, lagged: dict[str, int]) -> None:
+        self._count_missed(len(lagged))
         for conversation, seq in lagged.items():
             self.outbox.put(write_event(Lag(conversation, seq)))
+
+    def _count_missed(self, lags: int) -> None:
+        counts = self.reactor.chat.ledger.counts
+        counts.lags += lags
+        counts.dropped += self.outbox.dropped
+        self.outbox.dropped = 0
 
     def _later(self) -> None:
         self.reactor.later.append(self)

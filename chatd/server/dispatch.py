@@ -127,6 +127,7 @@ class Dispatcher:
                 raise Refused(UNTOLD, line)
             request = read_request(line)
         except Refused as refused:
+            self._ledger.counts.refusals[refused.code] += 1
             self._answer(connection, refused.verb, write_failure(refused.verb, refused))
             return
         self._request(connection, request)
@@ -134,11 +135,11 @@ class Dispatcher:
     def _request(self, connection: Connection, request: Request | Run) -> None:
         logged_in = connection.session is not None
         if request.needs is Needs.LOGIN and not logged_in:
-            self._answer(connection, request.verb, _failure(request, _LOG_IN))
+            self._refuse(connection, request, _LOG_IN)
         elif request.needs is Needs.NO_LOGIN and logged_in:
-            self._answer(connection, request.verb, _failure(request, _LOGGED_IN))
+            self._refuse(connection, request, _LOGGED_IN)
         elif request.confidential and self._exposed(connection):
-            self._answer(connection, request.verb, _failure(request, _INSECURE))
+            self._refuse(connection, request, _INSECURE)
         else:
             self._carry_out(connection, request)
 
@@ -169,7 +170,8 @@ class Dispatcher:
         try:
             reply = decide()
         except ChatError as error:
-            self._ledger.answer(connection, request.verb, _failure(request, error), mark)
+            failure = self._failure(request, error)
+            self._ledger.answer(connection, request.verb, failure, mark)
             return
         except Miss:
             raise
@@ -192,10 +194,10 @@ class Dispatcher:
             if connection.unwelcomed:
                 await self._welcome(connection)
         except ChatError as error:
-            self._answer(connection, request.verb, _failure(request, error))
+            self._refuse(connection, request, error)
         except Unavailable as error:
             _log.warning("request failed", verb=request.verb, problem=str(error))
-            self._answer(connection, request.verb, _failure(request, UNAVAILABLE))
+            self._refuse(connection, request, UNAVAILABLE)
         except Exception:  # noqa: BLE001
             self._broken(connection, request)
         connection.busy = False
@@ -252,14 +254,17 @@ class Dispatcher:
         _log.exception("request broke", verb=request.verb)
         if not request.listed:
             self._committer.poison()
-        self._answer(connection, request.verb, _failure(request, UNAVAILABLE))
+        self._refuse(connection, request, UNAVAILABLE)
+
+    def _refuse(self, connection: Connection, request: Request | Run, error: ChatError) -> None:
+        self._answer(connection, request.verb, self._failure(request, error))
+
+    def _failure(self, request: Request | Run, error: ChatError) -> bytes:
+        self._ledger.counts.refusals[error.code] += request.requests
+        return write_failure(request.verb, error) * request.requests
 
     def _answer(self, connection: Connection, verb: str, line: bytes) -> None:
         self._ledger.answer(connection, verb, line, self._ledger.mark())
-
-
-def _failure(request: Request | Run, error: ChatError) -> bytes:
-    return write_failure(request.verb, error) * request.requests
 
 
 def _written(request: Request | Run, reply: Reply | list[Reply]) -> bytes:

@@ -174,6 +174,7 @@ class Doors:
     def _welcome(self, sock: socket.socket, address: object, codec: Codec) -> None:
         sock.setblocking(False)
         if len(self.reactor.connections) >= self.connections_max and not self._make_room():
+            self.reactor.chat.ledger.counts.turned_away += 1
             self._refuse(sock, codec)
             return
         if sock.family != socket.AF_UNIX:
@@ -181,6 +182,7 @@ class Doors:
         source = str(address[0]) if isinstance(address, tuple) else ""
         connection = Connection(self.reactor, sock, source, codec, self.outbox_bytes_max)
         self.reactor.wakeups.admit(connection)
+        self.reactor.chat.ledger.counts.connections += 1
         connection.put(self._hello())
 
     def _hello(self) -> bytes:

@@ -15,10 +15,10 @@ class Outbox(Generic[Owner]):
 
     Replies are always taken, since reading from the connection pauses while they pile up. Once the
     kernel takes no more, events past `bytes_max` are dropped until half of it has left; `lagged`
-    tells, by conversation, after which seq. (Between two flushes one batch of the ledger is all
-    that can come, so whoever reads misses nothing.) `due` tells how soon it is to be flushed: when
-    it gets so, the owner is added to `dirty`, or `later` is called. One that is `closed` takes no
-    events.
+    tells, by conversation, after which seq, and `dropped` how many lines. (Between two flushes one
+    batch of the ledger is all that can come, so whoever reads misses nothing.) `due` tells how soon
+    it is to be flushed: when it gets so, the owner is added to `dirty`, or `later` is called. One
+    that is `closed` takes no events.
     """
 
     __slots__ = (
@@ -29,6 +29,7 @@ class Outbox(Generic[Owner]):
         "bytes_max",
         "chunks",
         "closed",
+        "dropped",
         "due",
         "lagged",
         "unsent",
@@ -44,6 +45,7 @@ class Outbox(Generic[Owner]):
         self.lagged: dict[str, int] | None = None
         self.due = IDLE
         self.closed = False
+        self.dropped = 0
         self._owner = owner
         self._dirty = dirty
         self._later = later
@@ -67,7 +69,7 @@ class Outbox(Generic[Owner]):
     def deliver(self, lines: bytes, conversation: str, seq: int) -> None:
         """Add events of a conversation, the first at `seq`, unless too much waits already."""
         hindered = self.unsent is not None or self.lagged is not None or self.closed
-        if hindered and self._refuses(len(lines), conversation, seq):
+        if hindered and self._refuses(lines, conversation, seq):
             return
         if self.due != DIRTY:
             self.due = DIRTY
@@ -95,13 +97,14 @@ class Outbox(Generic[Owner]):
         self.chunks, self.unsent, self.lagged, self.bytes = [], None, None, 0
         self.due = IDLE
 
-    def _refuses(self, size_bytes: int, conversation: str, seq: int) -> bool:
+    def _refuses(self, lines: bytes, conversation: str, seq: int) -> bool:
         """Whether events that come behind what is unsent are missed, which is marked."""
         if self.closed:
             return True
-        if self.lagged is None and self.bytes + size_bytes <= self.bytes_max:
+        if self.lagged is None and self.bytes + len(lines) <= self.bytes_max:
             return False
         self._miss(conversation, seq)
+        self.dropped += lines.count(b"\n")
         return True
 
     def _miss(self, conversation: str, seq: int) -> None:

@@ -32,6 +32,7 @@ from .settings import Settings
 
 ADDRESSES_KEPT_MAX = 100_000
 SPARE_DESCRIPTORS = 64
+WEB_DESCRIPTORS = 128
 
 
 def make_chat(
@@ -102,10 +103,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def raise_descriptors(connections_max: int) -> int:
+def raise_descriptors(settings: Settings) -> int:
     """Allow as many descriptors as the system lets us; how many connections that is enough for."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections_max + SPARE_DESCRIPTORS
+    spare = SPARE_DESCRIPTORS + (WEB_DESCRIPTORS if settings.http is not None else 0)
+    wanted = settings.connections_max + spare
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return max(1, allowed - SPARE_DESCRIPTORS)
+    return max(1, allowed - spare)

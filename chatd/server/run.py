@@ -8,8 +8,9 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -28,7 +29,7 @@ from .addresses import Listen, listen_address
 from .admin import Admin, open_socket
 from .committer import Committer
 from .dispatch import Dispatcher
-from .gateway.queue import Queue
+from .gateway.queue import Carriers, Queue
 from .gateway.setup import carriers
 from .listeners import Doors, listening
 from .parts import hasher, make_chat, password_threads, quota, raise_descriptors, rules
@@ -37,6 +38,10 @@ from .reactor import Reactor
 from .settings import Settings, SettingsError
 from .sweeper import Sweeper
 from .tls import Certificate, CertificateError
+from .web_sockets import announce_web, listening_web, web_url
+
+if TYPE_CHECKING:
+    from .web.listener import Listener
 
 ACCEPT_PAUSE_SECONDS = 1
 FEATURES = (
@@ -70,6 +75,7 @@ class Server:
     queue: Queue
     certificate: Certificate | None = None
     admin_socket: socket.socket | None = None
+    web: Listener | None = None
 
     async def run(self, signals: AsyncIterator[int]) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -101,6 +107,9 @@ class Server:
             admin = Admin(self.chat, self.committer, self.doors.addresses)
             nursery.start_soon(admin.run, self.admin_socket)
         nursery.start_soon(self.queue.run)
+        if self.web is not None:
+            nursery.start_soon(self.web.run)
+            announce_web(self.web.sockets)
         _announce(self.doors)
 
     async def _open_later(self) -> None:
@@ -112,7 +121,7 @@ class Server:
         parameters, and what is in the files of the certificate."""
         try:
             settings = self.reload()
-            gateways = carriers(settings, folder.data_path(self.settings))
+            gateways = self.carriers(settings)
             if self.certificate is not None:
                 self.certificate.reload()
         except (SettingsError, CertificateError) as error:
@@ -125,9 +134,15 @@ class Server:
         self.chat.registrations = quota(settings)
         self.passwords.hasher = hasher(settings)
         self.passwords.queue_max = settings.argon2_queue_max
-        self.doors.connections_max = raise_descriptors(settings.connections_max)
+        self.doors.connections_max = raise_descriptors(settings)
         self.doors.outbox_bytes_max = settings.outbox_bytes_max
         _log.info("settings reloaded")
+
+    def carriers(self, settings: Settings) -> Carriers:
+        """The gateways, with the links that lead to our page. SettingsError."""
+        sockets = self.web.sockets if self.web is not None else []
+        made = carriers(settings, folder.data_path(self.settings))
+        return replace(made, http_url=web_url(settings, sockets))
 
     def _under_way(self) -> bool:
         connections = self.reactor.connections.values()
@@ -137,6 +152,8 @@ class Server:
         """Let nobody in, finish what has been read, store it, say goodbye."""
         _log.info("stopping")
         self.doors.close()
+        if self.web is not None:
+            self.web.close()
         self.reactor.reading = False
         self.chat.services.stop()  # no answer will be read
         connections = self.reactor.connections
@@ -162,6 +179,7 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
         home = stack.enter_context(folder.opened(settings))
         certificate = _certificate(settings)
         doors = stack.enter_context(listening(_addresses(settings), certificate))
+        web_sockets = stack.enter_context(listening_web(settings.http))
         store = SqliteStore(home.database, home.key)
         store.keep(settings.send_ids_hours, settings.session_idle_days_max)
         async with aclosing(store):
@@ -169,6 +187,8 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
             server.certificate = certificate
             server.admin_socket = open_socket(home.path, stack)
             server.doors.doors = list(doors)
+            server.web = _web(server, web_sockets)
+            server.queue.carriers = server.carriers(settings)
             await server.run(signals)
     _log.info("stopped")
 
@@ -184,7 +204,7 @@ def _build(
         settings.server_name,
         key.fingerprint(),
         settings.outbox_bytes_max,
-        raise_descriptors(settings.connections_max),
+        raise_descriptors(settings),
         lambda: None,
         [],
     )
@@ -192,6 +212,15 @@ def _build(
     queue = Queue(chat, carriers(settings, folder.data_path(settings)))
     server = Server(settings, reload, chat, store, reactor, committer, doors, passwords, queue)
     return server
+
+
+def _web(server: Server, sockets: list[socket.socket]) -> Listener | None:
+    if not sockets:
+        return None
+    from .web.parts import Parts, make_listener  # noqa: PLC0415  (its libraries take a while)
+
+    parts = Parts(server.chat, server.store, server.reactor, server.committer, server.passwords)
+    return make_listener(parts, server.settings, sockets)
 
 
 def _addresses(settings: Settings) -> list[Listen]:

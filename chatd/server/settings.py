@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import difflib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
-from .addresses import file_path, listen_address, unix_path
+from .addresses import file_path, host_port, ip_text, listen_address, unix_path
 from .gateway import checks as gateway
 from .sources import Environment, File, Flags, SettingsError, Source
 
 __all__ = ["Settings", "SettingsError", "load"]
 
+T = TypeVar("T")
 _Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 _Name = Annotated[str, Meta(min_length=1, max_length=255)]
+
+_HostPort = Annotated[str, Meta(min_length=1, max_length=270)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tls_cert: _Path | None = None
     tls_key: _Path | None = None
     name: _Name | None = None
+
+    http: _HostPort | None = None
+    http_metrics: Literal["local", "all", "none"] = "local"
+    http_proxies: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
 
     argon2_memory_kib: Annotated[int, Meta(ge=8, le=4_194_304)] = 19_456
     argon2_passes: Annotated[int, Meta(ge=1, le=1_000)] = 2
@@ -88,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-_LISTS = frozenset({"listen"})
+_LISTS = frozenset({"listen", "http_proxies"})
 
 
 def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
@@ -140,12 +148,18 @@ class _WrongPart(ValueError):
 
 
 def _check_listen(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    for place, address in enumerate(addresses):
+    _check_each(listen_address, addresses)
+    return addresses
+
+
+def _check_each(read: Callable[[str], T], texts: tuple[str, ...]) -> tuple[T, ...]:
+    found = []
+    for place, text in enumerate(texts):
         try:
-            listen_address(address)
+            found.append(read(text))
         except ValueError as error:
             raise _WrongPart(f"{error}", f"[{place}]") from None
-    return addresses
+    return tuple(found)
 
 
 def _check_name(name: str) -> str:
@@ -162,6 +176,8 @@ _CHECKS: dict[str, Any] = {
     "tls_cert": file_path,
     "tls_key": file_path,
     "name": _check_name,
+    "http": host_port,
+    "http_proxies": partial(_check_each, ip_text),
     **gateway.CHECKS,
 }
 

@@ -34,6 +34,9 @@ class Store(Archive, Protocol):
         """Keep all changes, in order, or none; then they survive a power cut, and `done` is called
         in another thread, with None, or with `Unavailable`, or whatever broke."""
 
+    def probe_soon(self, done: Done) -> None:
+        """As `commit_soon`, of something that changes nothing: whether it could be kept."""
+
     async def tidy(self, now_ms: int) -> None:
         """Throw away some of what has had its time; cheap, to be called now and then."""
 

@@ -42,7 +42,7 @@ from .base import Highest
 from .batches import Batches
 from .checkpoints import Checkpoints
 from .codec import Codec
-from .database import OpenError, open_database
+from .database import SCHEMA_VERSION, OpenError, open_database
 from .device_archive import DeviceArchive
 from .gateway_writes import CODE_KINDS, tidy_codes
 from .reads import Reader
@@ -94,6 +94,9 @@ class SqliteStore(DeviceArchive):
     async def commit(self, changes: Sequence[Change]) -> None:
         """As `commit_soon`, and wait for it. Unavailable."""
         await self._thread.run(partial(_told, self._commit, changes))
+
+    def probe_soon(self, done: Done) -> None:
+        self._thread.soon(partial(_told, self._probe), done)
 
     async def tidy(self, now_ms: int) -> None:
         await self._thread.run(partial(_told, self._tidy, now_ms))
@@ -213,6 +216,11 @@ class SqliteStore(DeviceArchive):
             self._writer.write(changes, only=True)
         if self._checkpoints.due:
             self._thread.soon(self._checkpoints.step, _nobody_waits)  # the commit is told first
+
+    def _probe(self) -> None:
+        """Write the schema's version anew: one page, synced."""
+        with self._db as db:
+            db.pragma("user_version", SCHEMA_VERSION)
 
     def _tidy(self, now_ms: int) -> None:
         db = self._db

@@ -172,3 +172,24 @@ async def test_what_was_poisoned_and_failed_anyway_poisons_nothing_after_it(tmp_
         await world.rest()
         assert [line.split("|")[1] for line in alice.news()] == ["FAILURE", "FAILURE"]
         assert (await world.ask(alice, "MSG|#ops|well"))[0].startswith("MSG|SUCCESS|")
+
+
+async def test_it_knows_how_long_commits_took_and_why_one_failed(tmp_path: Path) -> None:
+    async with serving(tmp_path) as world:
+        alice = await world.login("alice")
+        committer = world.committer
+        commits = sum(committer.seconds.counts)
+        assert commits > 0
+        assert committer.seconds.sum_seconds > 0
+        world.store.hold()
+        alice.send("JOIN|#ops")
+        await world.rest()
+        world.store.fail()
+        await world.rest()
+        assert (committer.failures, committer.problem) == (
+            1,
+            "FullError: database or disk is full",
+        )
+        await world.ask(alice, "JOIN|#ops")
+        assert (committer.failures, committer.problem) == (1, None)
+        assert sum(committer.seconds.counts) == commits + 2

@@ -87,6 +87,13 @@ def test_events_past_the_bound_are_dropped_and_the_first_of_each_conversation_is
     assert outbox.bytes == 90
 
 
+def test_what_is_dropped_is_counted_by_lines() -> None:
+    outbox = Counted.stalled(b"x" * 90)
+    outbox.deliver(b"one\ntwo\n" * 2, "#a", 4)
+    outbox.deliver(b"three\n", "bob", 9)
+    assert outbox.dropped == 5
+
+
 def test_while_something_is_missing_even_what_would_fit_is_dropped() -> None:
     outbox = Counted.stalled(b"x" * 90)
     outbox.deliver(b"y" * 20, "#a", 4)

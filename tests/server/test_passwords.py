@@ -199,3 +199,18 @@ async def test_who_is_cancelled_waits_for_what_has_begun() -> None:
         hasher.go_on.set()
     assert ended
     assert (await passwords.hash("of another")).startswith("$argon2id$")
+
+
+async def test_it_tells_how_many_wait_and_how_long_hashing_took() -> None:
+    hasher = Held()
+    passwords = PasswordThreads(hasher, threads=1, queue_max=2)
+    hasher.go_on.clear()
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(passwords.hash, "secret")
+        await until(lambda: hasher.begun == 1)
+        await until(lambda: passwords.waiting == 2)
+        assert sum(passwords.seconds.counts) == 0
+        hasher.go_on.set()
+    assert passwords.waiting == 0
+    assert sum(passwords.seconds.counts) == 3
