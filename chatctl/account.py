@@ -19,7 +19,7 @@ from .own_vault import Made, fetch_or_make, publish
 from .problems import complain
 from .profile import Profile
 
-_OTHERS_KEYS = (
+OTHERS_KEYS = (
     "The server showed keys under your name that are not yours; yours are published again. What"
     " was written to you meanwhile, others may have read: tell those who write to you, and compare"
     " with: chatctl verify NAME"
@@ -54,7 +54,7 @@ async def opened(desk: Desk, client: Client, user: str, proof: Credentials) -> M
     made = await fetch_or_make(client, proof.wrapping_key, desk.vault_version(user))
     with never_lost(made):
         if await publish(client, user, made.content.keys) and made.recovery is None:
-            complain(_OTHERS_KEYS)
+            complain(OTHERS_KEYS)
     return made
 
 
@@ -98,13 +98,20 @@ def kept_profile(
     desk: Desk, client: Client, user: str, token: str, proof: Credentials, made: Made | None
 ) -> Profile:
     """What the profile is to hold of a session that was opened just now."""
-    trust = desk.trust
+    who = trusted(desk, client)
     if made is None:
         # The server's name is known as before: others may use this profile again.
         known = None if desk.elsewhere else desk.profile.server_name
-        return Profile(desk.server, user, token, trust.ca, client.pin or trust.pin, known)
+        return Profile(desk.server, user, token, **who, server_name=known)
     secrets = _secrets(desk, client, proof, made)
-    return Profile(desk.server, user, token, trust.ca, client.pin or trust.pin, **secrets)
+    return Profile(desk.server, user, token, **who, **secrets)
+
+
+def trusted(desk: Desk, client: Client) -> dict[str, Any]:
+    """What the profile keeps of who answered."""
+    key = None if client.server_key is None else base64url.encode(client.server_key)
+    trust = desk.trust
+    return {"ca": trust.ca, "pin": client.pin or trust.pin, "server_key": key}
 
 
 def _secrets(desk: Desk, client: Client, proof: Credentials, made: Made) -> dict[str, Any]:

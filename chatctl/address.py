@@ -17,7 +17,8 @@ TLS_PORT = 4041
 class Address:
     """A TCP host and port, behind TLS or not, or the path of a Unix socket.
 
-    `trust` is whose certificate is taken there, where TLS is.
+    `trust` is whose certificate is taken there, where TLS is; `sealed`: the connection is sealed
+    even on this machine.
     """
 
     host: str = ""
@@ -25,6 +26,7 @@ class Address:
     path: str = ""
     tls: bool = False
     trust: Trust = SYSTEM
+    sealed: bool = False
 
     def __str__(self) -> str:
         if self.path:
@@ -54,8 +56,9 @@ class Address:
 
     @property
     def seals(self) -> bool:
-        """Whether others on the way could read along, if it were not sealed."""
-        return not (self.tls or self.is_here)
+        """Whether the connection is to be sealed from within: others on the way could read along,
+        or a key is to be shown."""
+        return not self.tls and (self.sealed or not self.is_here)
 
 
 def parse_address(text: str) -> Address:

@@ -35,6 +35,7 @@ from .keeper import Keeper
 from .link import open_link
 from .pending import Call
 from .session import Session
+from .trust import pin_of
 
 R = TypeVar("R", bound=Reply)
 
@@ -76,7 +77,12 @@ class Client:
     @property
     def pin(self) -> str | None:
         """Of the server's key, where the connection is sealed with it."""
-        return self._session.pin
+        return None if self.server_key is None else pin_of(self.server_key)
+
+    @property
+    def server_key(self) -> bytes | None:
+        """The same key, whole."""
+        return self._session.server_key
 
     @property
     def user(self) -> str | None:
@@ -137,10 +143,10 @@ async def connect(
     """
     address = parse_address(server) if isinstance(server, str) else server
     link = await open_link(address)
-    if link.pin is not None:  # the same server's from now on, also when it comes back
-        address = replace(address, trust=replace(address.trust, pin=link.pin))
+    if (key := link.server_key) is not None:  # from now on, also when it comes back
+        address = replace(address, trust=replace(address.trust, pin=pin_of(key), server_key=key))
     session = Session(link.hello)
-    session.pin = link.pin
+    session.server_key = link.server_key
     client = Client(session)
     with ungrouped():
         async with trio.open_nursery() as nursery:

@@ -12,6 +12,8 @@ from chatd.protocol.services import Services
 
 from .client import Client
 from .options import Options
+from .passwords import Passwords
+from .problems import usage
 from .profile import DEFAULT_NAME
 
 PATIENCE_SECONDS = 1.0
@@ -51,6 +53,11 @@ def complete_service(context: typer.Context, incomplete: str) -> list[str]:
     return _asked(context, incomplete, ask)
 
 
+def _unasked() -> Passwords:
+    """A key press must not ask for a password."""
+    raise usage("The profile is locked")
+
+
 async def _rooms(client: Client) -> list[str]:
     return [item.room for item in await client.call(Rooms())]
 
@@ -73,9 +80,12 @@ def _asked(
         after.get("global_pin"),
     )
 
+    desk = options.desk()
+    desk.passwords = _unasked
+
     async def run() -> list[str]:
         with trio.move_on_after(PATIENCE_SECONDS):
-            async with options.desk().login() as client:
+            async with desk.login() as client:
                 return await ask(client)
         return []
 

@@ -55,10 +55,15 @@ async def credentials(
 async def fresh_credentials(desk: Desk, client: Client, user: str, password: str) -> Credentials:
     """For a new password, if it is hard enough to guess. Raises ChatError WEAK_PASSWORD too."""
     name = server_name(desk, client)
-    weakness = await trio.to_thread.run_sync(_weakness, password, user, name)
+    await demand_strong(password, user, name)
+    return await _derived(name, password, fresh_kdf())
+
+
+async def demand_strong(password: str, *known: str) -> None:
+    """Say what is weak about a new password; ChatError WEAK_PASSWORD where it is too weak."""
+    weakness = await trio.to_thread.run_sync(_weakness, password, *known)
     if weakness:
         complain(f"Warning: this password could be guessed. {weakness}")
-    return await _derived(name, password, fresh_kdf())
 
 
 def server_name(desk: Desk, client: Client) -> str:

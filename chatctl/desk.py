@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -12,17 +12,21 @@ from typing import Any
 
 import msgspec
 
+from chatd.protocol import base64url
 from chatd.protocol.declare import Command, Reply, Request
 from chatd.protocol.errors import ChatError, Code
 
 from .address import Address, parse_address
 from .client import Client, connect
+from .drawer import Drawer
+from .entering import enter
 from .errors import CannotConnect, NotVerified
 from .output import Output, fields_of
+from .passwords import Passwords, profile_passwords
 from .problems import Problem, complain, logged_out, problem_of, usage
-from .profile import DEFAULT_NAME, Profile, load, save
+from .profile import DEFAULT_NAME, Profile
 from .session import plain_name
-from .trust import Trust, fingerprint_of, parse_pin
+from .trust import Trust, fingerprint_of, parse_pin, pin_of
 
 DEFAULT_SERVER = "127.0.0.1:4040"
 _ENDED = "Your session has ended"
@@ -45,11 +49,19 @@ class Desk:
         self._ca = ca
         self._pin = pin
         self._stays = False  # a connection is to outlive its breaks
+        self.passwords: Callable[[], Passwords] = profile_passwords
+        """Where the password comes from, if the profile takes one."""
+
+    @cached_property
+    def drawer(self) -> Drawer:
+        """Where the chosen profile is kept. Raises Problem."""
+        asked = f"password of profile '{self.profile_name}'"
+        return Drawer(self.profile_name, lambda: self.passwords().take(asked))
 
     @cached_property
     def profile(self) -> Profile:
-        """The chosen profile, as it is on disk. Raises Problem."""
-        return load(self.profile_name)
+        """The chosen profile, as it is on disk; unlocked, if need be. Raises Problem."""
+        return self.drawer.read()
 
     @property
     def server(self) -> str:
@@ -65,17 +77,27 @@ class Desk:
             pin = None if self._pin is None else parse_pin(self._pin)
         except ValueError as wrong:
             raise usage(f"--pin: {wrong}") from None
+        if not self.elsewhere and self.profile.device is not None:
+            return replace(self.profile.trust, pin=pin or self.profile.pin)
         return Trust(None if self._ca is None else str(self._ca.absolute()), pin)
 
     @property
     def address(self) -> Address:
         """Where to connect to, and whose certificate is taken there. Raises Problem."""
-        return replace(parse_address(self.server), trust=self.trust)
+        trust = self.trust
+        sealed = trust.device_key is not None
+        return replace(parse_address(self.server), trust=trust, sealed=sealed)
 
     @property
     def elsewhere(self) -> bool:
         """Whether the server was named, and is not the profile's."""
         return self.server != _written(self.profile.server or DEFAULT_SERVER)
+
+    @property
+    def has_account(self) -> bool:
+        """Whether the profile can log in where this command goes."""
+        profile = self.profile
+        return not self.elsewhere and (profile.token is not None or profile.device is not None)
 
     @property
     def way(self) -> str:
@@ -86,16 +108,27 @@ class Desk:
             named += [("--ca", trust.ca), ("--pin", trust.pin)]
         return "".join(f"{option} {shlex.quote(value)} " for option, value in named if value)
 
+    def reread(self) -> None:
+        """Take the chosen profile as it is on disk now. Raises Problem, OSError."""
+        self.profile = self.drawer.read()
+
     def keep(self, profile: Profile) -> None:
         """Make `profile` the chosen one's content. Raises Problem, OSError."""
-        save(self.profile_name, profile)
-        self.profile = profile
+        self.alter(lambda _: profile)
+
+    def alter(self, change: Callable[[Profile], Profile]) -> None:
+        """Change the chosen profile as it is on disk now. Raises Problem, OSError."""
+        self.profile = self.drawer.change(change)
 
     def amend(self, **changes: Any) -> None:
-        """Change the chosen profile as it is on disk now, unless another logged in there since."""
-        mine, self.profile = self.profile, load(self.profile_name)
-        if self.profile.token == mine.token:
-            self.keep(msgspec.structs.replace(self.profile, **changes))
+        """The same, unless another logged in there since."""
+        mine = self.profile
+
+        def amended(kept: Profile) -> Profile:
+            same = kept.token == mine.token or kept.device is not None
+            return msgspec.structs.replace(kept, **changes) if same else kept
+
+        self.alter(amended)
 
     def knows(self, user: str) -> bool:
         """Whether the profile is of this account at this server."""
@@ -111,36 +144,45 @@ class Desk:
             self.amend(vault_version=version)
 
     def token(self) -> str:
-        """The profile's token, for the server it came from and for no other. Raises Problem."""
-        if self.profile.token is None:
+        """The profile's token, for the server it came from and for no other; empty where an
+        enrolled device has yet to log in. Raises Problem."""
+        if self.profile.token is None and self.profile.device is None:
             raise self._logged_out(f"Not logged in with profile '{self.profile_name}'")
         if self.elsewhere:
             sentence = (
                 f"Profile '{self.profile_name}' is logged in at {self.profile.server} instead"
             )
             raise logged_out(sentence, f"--server {self.server} --profile ANOTHER ")
-        return self.profile.token
+        return self.profile.token or ""
 
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[Client]:
         """A connection that is not logged in."""
         async with connect(self.address, token=None, reconnect=False) as client:
-            self.learn_key(client.pin)
+            self.learn_key(client.server_key)
             yield client
 
-    def learn_key(self, pin: str | None) -> None:
-        """The pin of a key that a server sealed with: at first sight it is told, and kept where the
-        profile is of that server."""
-        if pin is None or self.trust.pin is not None:
+    def learn_key(self, key: bytes | None) -> None:
+        """The key that a server sealed with: at first sight it is told, and kept where the profile
+        is of that server."""
+        if key is None or self.trust.server_key is not None:
             return
-        shown = fingerprint_of(pin)
-        complain(f"The key of {self.server} is new to you; compare it with who runs it: {shown}")
-        if not self.elsewhere and self.profile.server is not None:
-            self.amend(pin=pin)
+        pin = pin_of(key)
+        if self.trust.pin is None:
+            new = f"The key of {self.server} is new to you; compare it with who runs it:"
+            complain(f"{new} {fingerprint_of(pin)}")
+        if not self.elsewhere and self.profile.server is not None and self._pin is None:
+            self.amend(pin=pin, server_key=base64url.encode(key))
+
+    def go_home(self) -> None:
+        """Go to the profile's own server, whatever else was named."""
+        self._server = None
 
     def at(self, server: str) -> Desk:
         """The same at another server."""
-        return Desk(server, self.profile_name, self.out.as_json, self._ca, self._pin)
+        desk = Desk(server, self.profile_name, self.out.as_json, self._ca, self._pin)
+        desk.passwords = self.passwords
+        return desk
 
     @asynccontextmanager
     async def login(self, *, reconnect: bool = False) -> AsyncIterator[Client]:
@@ -148,16 +190,21 @@ class Desk:
         token = self.token()
         self._stays = reconnect
         async with AsyncExitStack() as stack:
-            try:
-                connecting = connect(self.address, token=token, reconnect=reconnect)
+            if self.profile.device is not None:
+                connecting = connect(self.address, reconnect=reconnect)
                 client = await stack.enter_async_context(connecting)
-            except ChatError as error:
-                if error.code is Code.DENIED:
-                    raise self._logged_out(_ENDED) from None
-                raise
+                self.profile = await enter(self.drawer, self.profile, client)
+            else:
+                connecting = connect(self.address, token=token, reconnect=reconnect)
+                try:
+                    client = await stack.enter_async_context(connecting)
+                except ChatError as error:
+                    if error.code is Code.DENIED:
+                        raise self._logged_out(_ENDED) from None
+                    raise
             if self.profile.user is not None:
                 demand_same(self.profile.user, client.user)
-            self.learn_key(client.pin)
+            self.learn_key(client.server_key)
             yield client
 
     async def call(self, request: Command[Reply], human: str) -> None:

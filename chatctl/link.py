@@ -14,7 +14,6 @@ from .address import Address
 from .errors import CannotConnect, ConnectionLost
 from .session import Session
 from .transport import Transport, dial
-from .trust import pin_of
 
 HELLO_SECONDS_MAX = 20.0
 
@@ -23,11 +22,11 @@ class Link:
     """A connection whose server has said hello."""
 
     def __init__(
-        self, transport: Transport, hello: Hello, early: list[str], pin: str | None = None
+        self, transport: Transport, hello: Hello, early: list[str], key: bytes | None = None
     ) -> None:
         self.hello = hello
-        self.pin = pin
-        """Of the server's key, where the connection was sealed with it."""
+        self.server_key = key
+        """Where the connection was sealed with it."""
         self.why: Exception = ConnectionLost("The client was closed.")
         self.transport = transport
         self._early = early  # lines that came together with the hello
@@ -103,16 +102,17 @@ async def _greeted(transport: Transport, address: Address) -> Link:
     return Link(transport, event, [], await _sealed(transport, event, address, lines[1:]))
 
 
-async def _sealed(transport: Transport, hello: Hello, address: Address, early: list[str]) -> str:
-    """Seal the connection; the pin of the key that the server has. CannotConnect, NotVerified."""
+async def _sealed(transport: Transport, hello: Hello, address: Address, early: list[str]) -> bytes:
+    """Seal the connection; the key that the server has. CannotConnect, NotVerified."""
     from .sealing import Handshake, SealedStream  # noqa: PLC0415  the cryptography takes a while
 
-    handshake = Handshake(str(address))
+    address.trust.check_told(hello.server_key_fingerprint, str(address))
+    handshake = Handshake(str(address), address.trust)
     line = await _answer(transport, handshake.request, address, early)
     server_key, channel = handshake.finish(line)
     address.trust.check_key(server_key, hello.server_key_fingerprint, str(address))
     transport.wrap(lambda outer: SealedStream(outer, channel))
-    return pin_of(server_key)
+    return server_key
 
 
 async def _answer(transport: Transport, request: bytes, address: Address, early: list[str]) -> str:

@@ -1,16 +1,17 @@
 """Where passwords come from: the terminal, standard input or a file; never an argument.
 
 Standard input and a file hold a password on a line each: for `passwd` the old, then the new one.
+What opens a profile, commands without such options take from the file that CHATCTL_PASSWORD_FILE
+names, else from the terminal, and where there is none from the first line of standard input.
 """
 
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
 
 from chatd.protocol.lines import LINE_BYTES_MAX
 
@@ -18,6 +19,7 @@ from .harmless import sendable
 from .problems import usage
 
 TERMINAL = "/dev/tty"
+PASSWORD_FILE = "CHATCTL_PASSWORD_FILE"  # noqa: S105  the name of a variable
 _MISSING = "A password is missing; write one on a line each"
 
 
@@ -47,17 +49,40 @@ class Passwords:
         return secret
 
 
+def profile_passwords(from_stdin: bool = False, file: Path | None = None) -> Passwords:
+    """Where what opens a profile comes from. Raises Problem (usage)."""
+    if not from_stdin and file is None:
+        named = os.environ.get(PASSWORD_FILE)
+        file = Path(named) if named else None
+        from_stdin = file is None and not _has_terminal()
+    return Passwords(from_stdin, file)
+
+
+def typed_line() -> str:
+    """The next line of standard input; empty at its end. Raises Problem (usage)."""
+    return next(_lines(None), "")
+
+
 def _lines(file: Path | None) -> Iterator[str]:
-    with _opened(file) as source:
+    for raw in _typed() if file is None else _in_file(file):
+        try:
+            yield raw.rstrip(b"\r\n").decode()
+        except UnicodeDecodeError:
+            raise usage("The password is not UTF-8") from None
+
+
+def _in_file(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
         while raw := source.readline(LINE_BYTES_MAX):
-            try:
-                yield raw.rstrip(b"\r\n").decode()
-            except UnicodeDecodeError:
-                raise usage("The password is not UTF-8") from None
+            yield raw
 
 
-def _opened(file: Path | None) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if file is None else file.open("rb")
+def _typed() -> Iterator[bytes]:
+    """The lines of standard input, and not a byte beyond, for there may be a text behind them."""
+    # One read is one byte: a pipe cannot be looked into without taking.
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source:
+        while raw := source.readline(LINE_BYTES_MAX):
+            yield raw
 
 
 def _asked(what: str, twice: bool) -> str:
@@ -70,8 +95,14 @@ def _asked(what: str, twice: bool) -> str:
 
 def _demand_terminal() -> None:
     # Without one, getpass would read standard input and let the password be seen.
+    if not _has_terminal():
+        hint = "use --password-stdin or --password-file"
+        raise usage(f"There is no terminal to ask for a password at; {hint}")
+
+
+def _has_terminal() -> bool:
     try:
         Path(TERMINAL).open("rb").close()
     except OSError:
-        hint = "use --password-stdin or --password-file"
-        raise usage(f"There is no terminal to ask for a password at; {hint}") from None
+        return False
+    return True

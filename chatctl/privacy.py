@@ -58,6 +58,8 @@ async def people_of(desk: Desk, client: Client, tell: Callable[[str], None] = co
     people = (await privacy(desk, client, tell)).people
     if people is None:
         hint = "log in again; if the account was made without chatctl: chatctl secure"
+        if desk.profile.device is not None:
+            hint = "open your vault: chatctl recover"
         raise Problem(Status.NOT_OPENED, f"Profile '{desk.profile_name}' has no keys; {hint}")
     return people
 

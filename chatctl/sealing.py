@@ -12,16 +12,22 @@ from chatd.protocol.wire import read_answer, read_known, write_request
 from chatd.security.channel import Channel, ChannelError, HandshakeError, Initiator
 
 from .errors import CannotConnect, NotVerified
+from .trust import SYSTEM, Trust, fingerprint_of, pin_of
 
 RECEIVE_BYTES_MAX = 32_768
 
 
 class Handshake:
-    """One SEAL: `request` goes out, `finish` takes the line that answers it."""
+    """One SEAL, to the server at `where`: `request` goes out, `finish` takes the line that answers
+    it. NotVerified where the known key is none."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, trust: Trust = SYSTEM) -> None:
         self._where = where
-        self._initiator = Initiator()
+        self._known = trust.server_key
+        try:
+            self._initiator = Initiator(trust.server_key, trust.device_key)
+        except HandshakeError as wrong:
+            raise NotVerified(f"{where} {wrong}; nothing was sent. Tell who runs it") from None
         self.request = write_request(Seal(self._initiator.pattern, self._initiator.message))
 
     def finish(self, line: str) -> tuple[bytes, Channel]:
@@ -40,6 +46,12 @@ class Handshake:
             ) from None
 
     def _refused(self, refused: ChatError) -> CannotConnect:
+        if refused.code is Code.BAD_FIELD and self._known is not None:
+            return NotVerified(
+                f"{self._where} does not have the key that is known,"
+                f" {fingerprint_of(pin_of(self._known))}, though it may say so, or somebody changed"
+                " what was sent; nothing was sent. Ask who runs it"
+            )
         if refused.code is not Code.UNKNOWN_VERB:
             return CannotConnect(f"{self._where} does not seal the connection: {refused.sentence}")
         return CannotConnect(

@@ -9,6 +9,7 @@ import trio
 
 from chatd.protocol.commands import Auth, Erase, Join, Leave, Logout, Msg, Quit, Resume, Send
 from chatd.protocol.declare import Command, Event, Listing, Reply, Request
+from chatd.protocol.devices import LoggedIn, Login
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.events import Bye, Hello
 from chatd.protocol.replies import Authenticated, Joined, Posted, Resumed
@@ -36,8 +37,8 @@ class Session:
 
     def __init__(self, hello: Hello) -> None:
         self.hello = hello
-        self.pin: str | None = None
-        """Of the server's key, where connections are sealed with it."""
+        self.server_key: bytes | None = None
+        """Where connections are sealed with it."""
         self.token: str | None = None
         self.pending = Pending()
         self.feed = Feed()
@@ -110,8 +111,8 @@ class Session:
     def _learn(self, request: Request, reply: Reply | None) -> None:
         """What a request that was carried out changes for this client."""
         match request, reply:
-            case Auth(), Authenticated():
-                self._login(reply.token, plain_name(request.user))
+            case ((Auth() | Login()), (Authenticated() | LoggedIn())):
+                self._login(_token(reply), plain_name(request.user))
             case Resume(), Resumed():
                 self._resumed(request.token, reply.user)
             case ((Logout() | Erase()), _):
@@ -172,6 +173,10 @@ def _line(request: Request) -> bytes:
         return write_request(request)
     except UnicodeEncodeError:
         raise ChatError(Code.BAD_LINE, "This text cannot be written as UTF-8.") from None
+
+
+def _token(reply: Authenticated | LoggedIn) -> str:
+    return reply.token if isinstance(reply, Authenticated) else reply.session_token
 
 
 def _event(line: str) -> Event | None:

@@ -8,6 +8,7 @@ import trio
 
 from chatd.protocol.commands import History, Rooms, Seen, Who
 from chatd.protocol.declare import Event
+from chatd.protocol.devices import Alert
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.events import (
     Invited,
@@ -85,6 +86,8 @@ class Talk:
                 await self._message(event)
             case UnreadSince(conversation, count):
                 self._count(conversation, count)
+            case Alert():
+                self.show(f"!!! {notice(event)} !!!")
             case _ if self._concerns(event) and (said := notice(event)):
                 self.show(f"* {said}")
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from chatd.protocol.declare import Event
+from chatd.protocol.devices import Alert
 from chatd.protocol.events import Invited, MemberJoined, MemberLeft, TopicSet, UnreadSince
 
 from .e2e import Kind
@@ -77,7 +78,12 @@ def _short_clock(time: str) -> str:
 
 def notice(event: Event) -> str | None:
     """What happened, if it is worth a line; None for a message and for what is of no interest."""
-    return _of_people(event) or _of_connection(event)
+    return _of_account(event) or _of_people(event) or _of_connection(event)
+
+
+def _of_account(event: Event) -> str | None:
+    """What the owner must not overlook."""
+    return harmless(f"ALERT {event.code}: {event.sentence}") if isinstance(event, Alert) else None
 
 
 def _of_people(event: Event) -> str | None:

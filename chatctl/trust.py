@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chatd.protocol import base64url
 
@@ -20,10 +20,15 @@ _PIN = re.compile(r"sha256:[0-9a-f]{64}")
 class Trust:
     """`pin`: the one certificate, or key of a sealed channel, that is taken; else `ca`: a file of
     those that vouch for others, in PEM; else the system's, or the first key that is shown.
+
+    `server_key`, where it is known whole, seals from the first message on; `device_key` is the
+    private one, of X25519, that this device then shows. Both have 32 bytes.
     """
 
     ca: str | None = None
     pin: str | None = None
+    server_key: bytes | None = None
+    device_key: bytes | None = field(default=None, repr=False)
 
     def context(self) -> ssl.SSLContext:
         """TLS 1.2 and up, that verifies. CannotConnect where `ca` is of no use."""
@@ -49,16 +54,30 @@ class Trust:
                 " it whether it was renewed; if so, log in with --pin and the new fingerprint."
             )
 
+    def check_told(self, told: str, where: str) -> None:
+        """Compare what `*HELLO` tells with the key that is known, if it is known whole: with
+        another, no handshake succeeds, and none says why. NotVerified."""
+        if self.server_key is None:
+            return
+        known = self.pin or pin_of(self.server_key)
+        if f"sha256:{_digest(told)}" != known:
+            raise self._changed(where, known, told)
+
+    def _changed(self, where: str, pin: str, shown: str) -> NotVerified:
+        hint = "log in with --pin and the new fingerprint"
+        if self.device_key is not None:
+            hint = "have yourself invited again"
+        return NotVerified(
+            f"{where} does not have the key that is pinned, {fingerprint_of(pin)}, but {shown};"
+            f" nothing was sent. Ask who runs it whether it was made anew; if so, {hint}."
+        )
+
     def check_key(self, server_key: bytes, told: str, where: str) -> None:
         """Compare the key that the server has proved to have with the pin, and with the fingerprint
         that `*HELLO` told. NotVerified."""
         shown = pin_of(server_key)
         if self.pin is not None and not hmac.compare_digest(shown, self.pin):
-            raise NotVerified(
-                f"{where} does not have the key that is pinned, {fingerprint_of(self.pin)}, but"
-                f" {fingerprint_of(shown)}; nothing was sent. Ask who runs it whether it was made"
-                " anew; if so, log in with --pin and the new fingerprint."
-            )
+            raise self._changed(where, self.pin, fingerprint_of(shown))
         if shown != f"sha256:{_digest(told)}":
             real = fingerprint_of(shown)
             raise NotVerified(f"{where} says that its key is {told}, but it is {real}.")

@@ -1,6 +1,7 @@
 """The sealed channel's other end, for tests, by an independent implementation of Noise.
 
     sock = SealedSocket(socket.create_connection(("127.0.0.1", port)))
+    answer = Answerer(private).accept("NX", message)
 
 Of dissononce all is taken but its REKEY, which is not as the specification has it (section 11.3):
 it keeps 48 bytes of key, and counts messages anew.
@@ -36,6 +37,11 @@ LINE_BYTES = 65_536
 DecryptFailed = DecryptFailedException
 
 
+def _handshake() -> HandshakeState:
+    cipher = CipherState(ChaChaPolyCipher())
+    return HandshakeState(SymmetricState(cipher, SHA256Hash()), X25519DH())
+
+
 def text(raw: bytes) -> str:
     """base64url without padding."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
@@ -54,7 +60,62 @@ class Initiation:
     payload: bytes = b""
 
 
-class Caller:
+class _End:
+    """One end of a channel, once the handshake has given both keys."""
+
+    _handshake: HandshakeState
+    _sending: CipherState
+    _receiving: CipherState
+
+    def seal(self, plain: bytes) -> bytes:
+        """The next message."""
+        message: bytes = self._sending.encrypt_with_ad(b"", plain)
+        _rekey(self._sending)
+        return message
+
+    def sealed(self, plain: bytes) -> bytes:
+        """The next message as its line."""
+        return f"={text(self.seal(plain))}\n".encode()
+
+    def open(self, message: bytes) -> bytes:
+        """What the next message carries. DecryptFailed."""
+        plain: bytes = self._receiving.decrypt_with_ad(b"", message)
+        _rekey(self._receiving)
+        return plain
+
+    def opened(self, line: str) -> bytes:
+        """What a line carries."""
+        assert line[0] == "=" and len(line) < LINE_BYTES
+        return self.open(raw(line[1:]))
+
+
+class Answerer(_End):
+    """The responder, with a private key of 32 bytes; once it has accepted, it seals and opens."""
+
+    def __init__(self, private: bytes, payload: bytes = b"") -> None:
+        self._private = private
+        self._payload = payload
+
+    def accept(self, pattern: str, message: bytes) -> bytes:
+        """The second message. DecryptFailed, ValueError."""
+        self._handshake = _handshake()
+        pair = X25519DH().generate_keypair(PrivateKey(self._private))
+        self._handshake.initialize(PATTERNS[pattern](), False, b"chat/1", s=pair)
+        payload, answer = bytearray(), bytearray()
+        self._handshake.read_message(message, payload)
+        if payload:
+            raise ValueError("carries something")
+        self._receiving, self._sending = self._handshake.write_message(self._payload, answer)
+        return bytes(answer)
+
+    @property
+    def device_key(self) -> bytes | None:
+        """The key that the client has shown."""
+        shown = self._handshake.rs
+        return None if shown is None else bytes(shown.data)
+
+
+class Caller(_End):
     """The initiator. `first` is its message; once `hear` has the answer, it seals and opens."""
 
     def __init__(
@@ -66,8 +127,7 @@ class Caller:
     ) -> None:
         dh = X25519DH()
         initiation = initiation or Initiation()
-        cipher = CipherState(ChaChaPolyCipher())
-        self._handshake = HandshakeState(SymmetricState(cipher, SHA256Hash()), dh)
+        self._handshake = _handshake()
         self._handshake.initialize(
             PATTERNS[pattern](),
             True,
@@ -105,27 +165,6 @@ class Caller:
         payload = bytearray()
         self._sending, self._receiving = self._handshake.read_message(answer, payload)
         assert payload == b""
-
-    def seal(self, plain: bytes) -> bytes:
-        """The next message."""
-        message: bytes = self._sending.encrypt_with_ad(b"", plain)
-        _rekey(self._sending)
-        return message
-
-    def sealed(self, plain: bytes) -> bytes:
-        """The next message as its line."""
-        return f"={text(self.seal(plain))}\n".encode()
-
-    def open(self, message: bytes) -> bytes:
-        """What the next message carries. DecryptFailed."""
-        plain: bytes = self._receiving.decrypt_with_ad(b"", message)
-        _rekey(self._receiving)
-        return plain
-
-    def opened(self, line: str) -> bytes:
-        """What a line carries."""
-        assert line[0] == "=" and len(line) < LINE_BYTES
-        return self.open(raw(line[1:]))
 
 
 def _rekey(state: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,13 +15,16 @@ from chatd.protocol.commands import (
     Sessions,
     Whoami,
 )
+from chatd.protocol.errors import ChatError, Code
 
 from ..account import begin_session, has_vault, opened
+from ..client import connect
 from ..credentials import credentials, fresh_credentials
 from ..desk import Desk, demand_same
+from ..enrolled import begin_anew, erase_enrolled
 from ..output import clock, fields_of
-from ..passwords import Passwords
-from ..problems import Problem, Status, complain, usage
+from ..passwords import Passwords, profile_passwords
+from ..problems import complain, usage
 from ..profile import Profile
 from .arguments import OwnName, PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
@@ -81,7 +84,13 @@ async def login(
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """Log in; the profile keeps the session's token and what opens the vault."""
+    """Log in; the profile keeps the session's token and what opens the vault.
+
+    Of an enrolled device the password is the one that opens the profile.
+    """
+    if desk.drawer.is_locked:
+        await _device_login(desk, user, password_stdin, password_file)
+        return
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl login NAME")
     password = Passwords(password_stdin, password_file).take("password")
@@ -98,11 +107,28 @@ async def login(
         await _end_session(before)
 
 
+async def _device_login(desk: Desk, user: str | None, *given: Any) -> None:
+    """Begin a session of an enrolled device, and end the one before."""
+    desk.passwords = lambda: profile_passwords(*given)
+    before = desk.profile
+    if user is not None and not desk.knows(user):
+        raise usage(
+            f"Profile '{desk.profile_name}' is a device of {before.user} at {before.server}; for"
+            " another account: --profile ANOTHER"
+        )
+    await begin_anew(desk)
+    async with desk.login() as client:
+        me = await client.call(Whoami())
+    human = f"Logged in as {me.user} at {desk.server}."
+    desk.out.show(human, {**fields_of(me), "server": desk.server})
+    await _end_session(before)
+
+
 async def logout(desk: Desk) -> None:
     """End this session, here and at the server."""
     desk.token()
     ended = await _end_session(desk.profile)
-    desk.keep(desk.profile.logged_out())
+    desk.alter(Profile.logged_out)
     desk.done(Logout(), "Logged out." if ended else "Logged out; the session had ended already.")
 
 
@@ -150,10 +176,17 @@ async def erase(
     desk: Desk, password_stdin: PasswordStdin = False, password_file: PasswordFile = None
 ) -> None:
     """Delete your account for good. What you wrote stays with the others, from ~erased."""
+    source = profile_passwords if desk.drawer.is_locked else Passwords
+    passwords = source(password_stdin, password_file)
+    desk.passwords = lambda: passwords
     desk.token()
     if not (password_stdin or password_file) and not desk.out.as_json:
         desk.out.show(f"This deletes {desk.profile.user} at {desk.server} for good.", {})
-    password = Passwords(password_stdin, password_file).take("password")
+    if desk.profile.device is not None:
+        await erase_enrolled(desk, passwords)
+        desk.done(Erase(""), "Erased.")
+        return
+    password = passwords.take("password")
     async with desk.login() as client:
         proof = await credentials(desk, client, client.me, password)
         request = Erase(proof.secret)
@@ -169,10 +202,10 @@ async def _end_session(profile: Profile) -> bool:
     kept = Desk(profile.server, "", as_json=False)
     kept.profile = profile
     try:
-        async with kept.login() as client:
+        async with connect(kept.address, profile.token, reconnect=False) as client:
             await client.call(Logout())
-    except Problem as problem:
-        if problem.status is Status.LOGGED_OUT:
+    except ChatError as error:
+        if error.code is Code.DENIED:
             return False
         raise
     return True

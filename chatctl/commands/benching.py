@@ -185,7 +185,10 @@ async def _measure(desk: Desk, plan: Plan, own_account: bool) -> None:
     from ..load.measuring import Measuring  # noqa: PLC0415
     from ..load.progress import Meter  # noqa: PLC0415
 
-    own = Person(desk.profile.user or "", desk.token()) if own_account else None
+    own = None
+    if own_account:
+        async with desk.login():  # an enrolled device may have to begin a session
+            own = Person(desk.profile.user or "", desk.token())
     with Meter() as meter:
         measuring = Measuring(desk.server, plan, own, meter)
         try:

@@ -9,6 +9,7 @@ import typer
 
 from chatd.protocol.commands import History, Seen
 from chatd.protocol.declare import Event
+from chatd.protocol.devices import Alert
 from chatd.protocol.events import IdentityChanged, Message, UnreadSince
 
 from ..client import Client
@@ -87,6 +88,9 @@ class _Listener:
             case IdentityChanged():
                 await self._privacy.learn(event, self._client.user)
                 self._event(event)
+            case Alert():
+                complain(notice(event) or "")
+                self._desk.out.show("", event_fields(event))
             case Away() | Back() | Missed():
                 complain(notice(event) or "")
             case _ if not self._wanted(event):

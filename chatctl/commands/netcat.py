@@ -31,7 +31,7 @@ async def nc(desk: Desk, server: Place = None) -> None:
     if server is not None:
         desk = desk.at(server)
     link = await open_link(desk.address)
-    desk.learn_key(link.pin)
+    desk.learn_key(link.server_key)
     desk.out.write(write_event(link.hello).decode().removesuffix("\n"))
     try:
         async with trio.open_nursery() as nursery:

@@ -10,11 +10,12 @@ from chatd.protocol.commands import Passwd
 
 from ..account import change_password, has_vault, opened
 from ..client import Client
-from ..credentials import credentials
+from ..credentials import credentials, demand_strong
 from ..desk import Desk
 from ..e2e import RecoveryKey
+from ..enrolled import open_vault_with
 from ..own_vault import Made, fresh, publish
-from ..passwords import Passwords
+from ..passwords import Passwords, profile_passwords
 from ..problems import complain, usage
 from ..recovery import recover_by_code, recover_session
 from .arguments import OwnName, PasswordFile, PasswordStdin
@@ -47,7 +48,13 @@ async def passwd(
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """Change the password; all other sessions end. Takes the old one, then the new one."""
+    """Change the password; all other sessions end. Takes the old one, then the new one.
+
+    Of an enrolled device this is the password that opens the profile, and no server is asked.
+    """
+    if desk.drawer.is_locked:
+        await _relock(desk, new_recovery_key, password_stdin, password_file)
+        return
     desk.token()
     passwords = Passwords(password_stdin, password_file)
     old, new = passwords.take("old password"), passwords.take("new password", twice=True)
@@ -62,6 +69,18 @@ async def passwd(
     desk.out.show(_CHANGED + recovery_lines(made), recovery_fields(made))
 
 
+async def _relock(desk: Desk, new_recovery_key: bool, *given: Any) -> None:
+    if new_recovery_key:
+        raise usage("This password only opens the profile, and has no recovery key")
+    passwords = profile_passwords(*given)
+    desk.passwords = lambda: passwords
+    user = desk.profile.user or ""
+    new = passwords.take("new password", twice=True)
+    await demand_strong(new, user)
+    desk.drawer.relock(new)
+    desk.out.show("Password changed: the new one opens this profile.", {})
+
+
 async def secure(
     desk: Desk, password_stdin: PasswordStdin = False, password_file: PasswordFile = None
 ) -> None:
@@ -70,6 +89,7 @@ async def secure(
     Takes the password, then a new one, because the server has seen the old; an empty one keeps it.
     All other sessions end.
     """
+    _demand_password(desk)
     desk.token()
     passwords = Passwords(password_stdin, password_file)
     old = passwords.take("password")
@@ -96,8 +116,13 @@ async def recover(
     """Open the vault with the recovery key after the password was lost, and set a new password.
 
     Takes the password that the server accepts now (who runs it can set one), or a code that it sent
-    (see `reset`); then the recovery key, and the new password.
+    (see `reset`); then the recovery key, and the new password. Of an enrolled
+    device: the password that opens the profile, and the recovery key, or the password of the
+    account where it has one.
     """
+    if desk.drawer.is_locked:
+        await _open_at_device(desk, password_stdin, password_file)
+        return
     if (name := user or desk.profile.user) is None:
         raise usage("Say who: chatctl recover NAME")
     passwords = Passwords(password_stdin, password_file)
@@ -118,6 +143,22 @@ def _recovery_key(passwords: Passwords, by_code: bool) -> RecoveryKey | None:
         return RecoveryKey.read(passwords.take("recovery key"))
     typed = passwords.take_or_none("recovery key (Enter where the account never had one)")
     return RecoveryKey.read(typed) if typed else None
+
+
+async def _open_at_device(desk: Desk, *given: Any) -> None:
+    passwords = profile_passwords(*given)
+    desk.passwords = lambda: passwords
+    desk.token()
+    typed = passwords.take("recovery key, or password of the account")
+    async with desk.login() as client:
+        await open_vault_with(desk, client, typed)
+        me = client.me
+    desk.out.show("Opened: keys, pins and history are here now.", {"user": me})
+
+
+def _demand_password(desk: Desk) -> None:
+    if desk.drawer.is_locked:
+        raise usage("This is an enrolled device, whose account needs no password")
 
 
 async def _demand_plain(desk: Desk, client: Client, password: str) -> None:

@@ -26,6 +26,7 @@ from .judge import ERASED, NOT_ENCRYPTED, Finding, Journal, Kind, Said, judge
 from .jwe import looks_sealed, warm_up
 from .kdf import Kdf, Master, accepted_kdf, fresh_kdf
 from .key import Key
+from .lock import LockKey, is_locked, lock, unlock
 from .messages import (
     READERS_MAX,
     Claims,
@@ -62,6 +63,7 @@ __all__ = [
     "Key",
     "KeyChanged",
     "Kind",
+    "LockKey",
     "Malformed",
     "Master",
     "NewerFormat",
@@ -83,7 +85,9 @@ __all__ = [
     "first_pin",
     "fresh_id",
     "fresh_kdf",
+    "is_locked",
     "judge",
+    "lock",
     "looks_sealed",
     "open_message",
     "open_vault",
@@ -95,6 +99,7 @@ __all__ = [
     "seal_vault",
     "standing_of",
     "time_text",
+    "unlock",
     "verification_payload",
     "warm_up",
 ]

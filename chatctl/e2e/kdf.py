@@ -105,7 +105,7 @@ class Master:
     def from_password(cls, password: str, kdf: Kdf) -> Master:
         """Takes argon2's time, so it belongs in a thread. Raises BadPassword, and BadKdf for what
         argon2 itself does not take; what a server offers goes through `accepted_kdf` first."""
-        return cls(_argon2id(_prepared(password), kdf))
+        return cls(stretched(password, kdf))
 
     def secret_for(self, server_name: str) -> str:
         """What AUTH, REGISTER and PASSWD send: 43 characters, for the server of this name alone.
@@ -116,6 +116,11 @@ class Master:
             raise ValueError("a server has a name")
         signed = hmac.digest(self._authentication, server_name.encode(), hashlib.sha256)
         return base64url.encode(signed)
+
+
+def stretched(password: str, kdf: Kdf) -> bytes:
+    """32 bytes that take argon2's time to come by. BadPassword; BadKdf for what argon2 refuses."""
+    return _argon2id(_prepared(password), kdf)
 
 
 def derived(secret: bytes, purpose: str) -> bytes:

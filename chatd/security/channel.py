@@ -91,18 +91,30 @@ class Acceptor:
 
 
 class Initiator:
-    """A client's part: NX, in which the server shows its key, to be compared by the caller."""
+    """A client's part. NX, in which the server shows its key, to be compared by the caller; NK
+    where that is known; IK where the client, whose X25519 private key is `private`, shows one too.
+    All keys have 32 bytes. HandshakeError for a server's key that is no point to agree with.
+    """
 
     __slots__ = ("_noise", "message", "pattern")
 
-    def __init__(self) -> None:
-        self.pattern = "NX"
+    def __init__(self, server_key: bytes | None = None, private: bytes | None = None) -> None:
+        if private is not None and server_key is None:
+            raise ValueError("IK needs the server's key")
+        self.pattern = "NX" if server_key is None else "NK" if private is None else "IK"
         self._noise = NoiseConnection.from_name(noise_name(self.pattern))
         self._noise.set_as_initiator()
         self._noise.set_prologue(PROLOGUE)
+        if server_key is not None:
+            self._noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, server_key)
+        if private is not None:
+            self._noise.set_keypair_from_private_bytes(Keypair.STATIC, private)
         self._noise.start_handshake()
-        self.message = bytes(self._noise.write_message())
-        """What SEAL sends."""
+        try:
+            self.message = bytes(self._noise.write_message())
+            """What SEAL sends."""
+        except ValueError:
+            raise HandshakeError("has a key that is no point of the curve") from None
 
     def __repr__(self) -> str:
         return "Initiator(…)"

@@ -27,11 +27,15 @@ _TYPED = re.compile(r"(\w+)\$ (.*)")
 _READY, _GOES_ON = "<ready>", "> "
 _ANY = "…"
 _LOOKS_MAX = 50
-_ASKS = re.compile(r"(?:^|\n)(?:Password|Once more): \Z")
+LINE = re.compile(r"chat-enrol://[^\s']+")
+_ASKS = re.compile(r"(?:^|\n)(?:Password(?: (?:for|of) profile '\w+')?|Once more): \Z")
 _ASKS_WHETHER = re.compile(r"\[y/N\] \Z")
 _FORMS = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<clock>"),
+    (LINE, "<enrolment line>"),
+    (re.compile(r"\b[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}\b"), "<one-time ID>"),
+    (re.compile(r"(?<=session )[a-z2-7]{12}|^[a-z2-7]{12}(?=  since )", re.MULTILINE), "<id>"),
     (re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])"), "<key>"),
     (re.compile(r'(?<="id":")[\w-]+'), "<id>"),
     (re.compile(r"(?:[0-9A-Z]{5}-){7}[0-9A-Z]{5}"), "<recovery key>"),

@@ -19,9 +19,9 @@ from .shell import Shell, member
 
 NOT_COMMANDS = {
     *{"AUTH", "RESUME", "MSG", "HELP", "INFO", "PING", "QUIT"},
-    *{"SALT", "SEAL", "VAULT", "STORE", "PUBLISH", "IDENTITY"},
+    *{"SALT", "SEAL", "VAULT", "STORE", "PUBLISH", "IDENTITY", "UNENROL"},
 }
-"""Verbs that have no command of their own: `login` and `send` use them, or `call` does."""
+"""Verbs that have no command of their own: `login`, `send` and others use them, or `call` does."""
 
 
 @pytest.mark.parametrize(

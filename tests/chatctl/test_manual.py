@@ -18,7 +18,7 @@ from chatctl.e2e import Master, accepted_kdf
 from tests.serving import SECRET, Server, running
 from tests.sources import ROOT
 
-from .console import Console, Step, agrees, steps
+from .console import LINE, Console, Step, agrees, steps
 from .shell import Shell
 
 PROTOCOL = (ROOT / "protocol.md").read_text()
@@ -37,8 +37,10 @@ class Town:
         self._bin = folder / "bin"
         self._bin.mkdir()
         (self._bin / "nc").symlink_to(tool(NETCAT))
-        (self._bin / "chatctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m chatctl "$@"\n')
-        (self._bin / "chatctl").chmod(0o755)
+        self._enrolment_line = ""
+        for name in ("chatctl", "chatd"):
+            (self._bin / name).write_text(f'#!/bin/sh\nexec {sys.executable} -m {name} "$@"\n')
+            (self._bin / name).chmod(0o755)
 
     def shell(self, user: str) -> Shell:
         """Where chatctl keeps what is `user`'s."""
@@ -62,18 +64,22 @@ class Town:
         """Type it, and compare."""
         console = self._console(step.user)
         typed = step.typed.replace("127.0.0.1 4040", f"127.0.0.1 {self._server.port}")
+        typed = LINE.sub(lambda _: self._enrolment_line, typed)
         if step.typed.startswith("chatctl listen"):
             # What was shown is marked as read a moment later.
             shell = self.shell(step.user)
             seen = console.watch(typed, len(step.seen), lambda: not shell.done("unread").out)
         else:
             seen = console.type(typed)
+        if line := LINE.search(seen):
+            self._enrolment_line = line[0]
         assert agrees(seen, step.seen), f"{step.user}$ {step.typed}\n{seen}"
 
     def _console(self, user: str) -> Console:
         if user not in self._consoles:
             shell = self.shell(user)
-            environ = {**shell.environ, "PATH": f"{self._bin}:{os.environ['PATH']}"}
+            data = {"CHATD_DATA": str(self._server.data)}
+            environ = {**shell.environ, **data, "PATH": f"{self._bin}:{os.environ['PATH']}"}
             console = Console(shell.folder, environ, SECRET)
             self._consoles[user] = self._stack.enter_context(console)
         return self._consoles[user]
@@ -121,10 +127,16 @@ def test_chatctl_does_what_the_readme_shows(town: Town) -> None:
         town.play(step)
 
 
+def test_somebody_is_enrolled_as_the_readme_shows(town: Town) -> None:
+    for step in steps(section(README, "## Enrolled by somebody you have met")):
+        town.play(step)
+
+
 def test_no_block_of_the_manual_is_left_unplayed() -> None:
     parts = [section(PROTOCOL, "### With nc and jose")]
     parts += [section(README, "## The same with chatctl")]
     parts += [section(README, "## What only you can read")]
+    parts += [section(README, "## Enrolled by somebody you have met")]
     assert sum(map(len, map(steps, parts))) == len(steps(PROTOCOL)) + len(steps(README))
 
 

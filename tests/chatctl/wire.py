@@ -13,10 +13,12 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from threading import Thread
+from threading import Condition, Thread
 
 from tests.peer import PATIENCE_SECONDS
 from tests.serving import Server
+
+LOOK_SECONDS = 0.05
 
 
 class Wire(ThreadingTCPServer):
@@ -35,6 +37,10 @@ class Wire(ThreadingTCPServer):
         """What the client is told in place of a line of the server."""
         self.cut: str | None = None
         """A request with this verb is not passed on: the connection ends instead."""
+        self._news = Condition()
+        self._sealed_passed = 0
+        self.answers_max: int | None = None
+        """So many sealed lines of the server are passed on; then connections end instead."""
 
     @property
     def address(self) -> str:
@@ -49,8 +55,26 @@ class Wire(ThreadingTCPServer):
         """How the server answered the last request with this verb, or its last such event."""
         return [line for line in self.answered if line.partition("|")[0] == verb][-1]
 
+    def is_over(self) -> bool:
+        """Whether the server's last line is not to be passed on."""
+        sealed = [line for line in self.answered if line.startswith("=")]
+        return self.answers_max is not None and len(sealed) > self.answers_max
+
+    def passed(self, lines: int, ended: Callable[[], object]) -> None:
+        """Wait until so many sealed lines of the server have been passed on, or it has `ended`."""
+        with self._news:
+            while self._sealed_passed < lines and ended() is None:
+                self._news.wait(LOOK_SECONDS)
+
+    def pass_on(self, line: str) -> None:
+        """A line of the server was."""
+        with self._news:
+            self._sealed_passed += line.startswith("=")
+            self._news.notify_all()
+
     def forget(self) -> None:
         """Begin to listen anew."""
+        self._sealed_passed = 0
         self.sent.clear()
         self.answered.clear()
 
@@ -62,7 +86,8 @@ class _Connection(StreamRequestHandler):
         with socket.create_connection(self.server.there, PATIENCE_SECONDS) as upstream:
             back = Thread(target=self._back, args=(upstream,))
             back.start()
-            self._forth(upstream)
+            with suppress(ConnectionResetError):  # a client may be killed
+                self._forth(upstream)
             with suppress(OSError):
                 upstream.shutdown(socket.SHUT_RDWR)
             back.join()
@@ -81,7 +106,10 @@ class _Connection(StreamRequestHandler):
             for raw in lines:
                 line = raw.decode().removesuffix("\n")
                 self.server.answered.append(line)
+                if self.server.is_over():
+                    break
                 self.wfile.write(f"{self.server.lie(line)}\n".encode())
+                self.server.pass_on(line)
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 

@@ -126,10 +126,13 @@ def _possible(raw: str) -> str:
 
 
 async def _publishing(chat: Chat, name: str, jwks: str) -> Publishing | None:
-    """How the keys that come with ENROL become the account's, if any come."""
+    """How the keys that come with ENROL become the account's, if any come. One that has keys keeps
+    them: a further device cannot know them yet."""
     if not jwks:
         return None
     account = await chat.asking(lambda: chat.directory.account_named(name))
+    if account is not None and await chat.archive.keys(account.id) is not None:
+        return None
     return await verified_keys(chat, jwks, name, None if account is None else account.id)
 
 

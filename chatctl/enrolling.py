@@ -1,0 +1,151 @@
+"""How a profile becomes an enrolled device, in steps each of which can be repeated.
+
+First the profile is written, under its password, with all that is to be; then ENROL gives the first
+token, LOGIN begins a session, and the vault is stored. Whatever ends this in between, the next
+`enrol` goes on from there with the same keys. An account that has a vault already keeps it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from chatd.protocol import base64url
+from chatd.protocol.devices import Enrol
+from chatd.protocol.enrolment import EnrolmentLine
+from chatd.protocol.errors import ChatError, Code
+
+from .address import Address
+from .client import Client, connect
+from .desk import Desk
+from .device_key import fresh_device_key, key_bytes, public_of
+from .e2e import Content, DoesNotOpen, OwnKeys, RecoveryKey
+from .enrolled import shared_key
+from .entering import device_of
+from .own_vault import Made, fetch, publish, store
+from .profile import Device, Pending, Profile
+from .session import plain_name
+from .trust import pin_of
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """What somebody was given; `server_key` is None where it is to be learnt at first sight."""
+
+    server: str
+    user: str
+    once: str = field(repr=False)
+    server_key: bytes | None = None
+
+    @classmethod
+    def of(cls, line: EnrolmentLine) -> Invitation:
+        """As an enrolment line has it."""
+        server = str(Address(line.host, line.port))
+        return cls(server, line.user, line.one_time_id, line.server_key)
+
+
+def prepare(desk: Desk, invitation: Invitation, password: str) -> None:
+    """Write the profile, under its password, with new keys. BadPassword, OSError."""
+    recovery = RecoveryKey.fresh()
+    keys = OwnKeys.fresh(datetime.now(UTC)).entries()
+    pending = Pending(invitation.once, recovery.written(), keys)
+    vault_key = base64url.encode(shared_key(recovery.wrapping_key).raw)
+    device = Device(fresh_device_key(), pending=pending)
+    profile = Profile(vault_key=vault_key, device=device)
+    desk.drawer.lock(password, _invited(profile, invitation))
+    desk.reread()
+
+
+def invite_again(desk: Desk, invitation: Invitation) -> None:
+    """The same profile, which no server knows yet, with another invitation."""
+    desk.alter(lambda kept: _invited(kept, invitation))
+
+
+async def enrol(desk: Desk) -> Made | None:
+    """Do what is still to be done; the vault, None where another opens it. What was shown of it
+    must be followed by `finish`. Problem, ChatError, ConnectionFailed, E2eError."""
+    if device_of(desk.profile).token is None:
+        await _make_device(desk)
+    async with desk.login() as client:
+        return await _vault(desk, client)
+
+
+def finish(desk: Desk, made: Made | None) -> None:
+    """The recovery key was shown, and need not be shown again."""
+    version = 0 if made is None else made.content.version
+
+    def finished(kept: Profile) -> Profile:
+        device = msgspec.structs.replace(device_of(kept), pending=None)
+        key = None if made is None else kept.vault_key
+        newest = max(version, kept.vault_version)
+        return msgspec.structs.replace(kept, device=device, vault_key=key, vault_version=newest)
+
+    desk.alter(finished)
+
+
+async def _make_device(desk: Desk) -> None:
+    """ENROL; sealed, but the device does not show its key before the server knows it."""
+    address = replace(desk.address, trust=replace(desk.trust, device_key=None))
+    async with connect(address, reconnect=False) as client:
+        desk.learn_key(client.server_key)
+        _keep_server_key(desk, client)
+        try:
+            enrolled = await client.call(_request(desk.profile))
+        except ChatError as error:
+            if error.code is Code.DENIED:
+                desk.drawer.remove()  # nothing in it will ever be of use
+            raise
+    desk.alter(lambda kept: _with_token(kept, enrolled.device_token))
+
+
+def _keep_server_key(desk: Desk, client: Client) -> None:
+    assert client.server_key is not None
+    key = base64url.encode(client.server_key)
+    desk.alter(lambda kept: msgspec.structs.replace(kept, server_key=key, pin=client.pin))
+
+
+def _request(profile: Profile) -> Enrol:
+    device, user = device_of(profile), profile.user
+    assert device.pending is not None and user is not None
+    keys = OwnKeys(device.pending.keys)
+    public = key_bytes(public_of(device.key))
+    return Enrol(user, device.pending.once, public, keys.published(user))
+
+
+def _with_token(profile: Profile, token: str) -> Profile:
+    device = msgspec.structs.replace(device_of(profile), token=token)
+    return msgspec.structs.replace(profile, device=device)
+
+
+def _invited(profile: Profile, invitation: Invitation) -> Profile:
+    device = device_of(profile)
+    assert device.pending is not None
+    pending = msgspec.structs.replace(device.pending, once=invitation.once)
+    key = invitation.server_key
+    return msgspec.structs.replace(
+        profile,
+        server=invitation.server,
+        user=plain_name(invitation.user),
+        pin=None if key is None else pin_of(key),
+        server_key=None if key is None else base64url.encode(key),
+        device=msgspec.structs.replace(device, pending=pending),
+    )
+
+
+async def _vault(desk: Desk, client: Client) -> Made | None:
+    """The vault with the profile's keys in it; None where there is one that they do not open."""
+    pending = device_of(desk.profile).pending
+    assert pending is not None
+    recovery = RecoveryKey.read(pending.recovery)
+    key = shared_key(recovery.wrapping_key)
+    try:
+        content = await fetch(client, key)
+    except DoesNotOpen:
+        return None
+    if content is None:
+        content = Content.fresh(OwnKeys(pending.keys), recovery)
+        await store(client, content, key)
+    await publish(client, client.me, content.keys)
+    return Made(content, recovery)
