@@ -98,7 +98,7 @@ def kept_profile(
     desk: Desk, client: Client, user: str, token: str, proof: Credentials, made: Made | None
 ) -> Profile:
     """What the profile is to hold of a session that was opened just now."""
-    who = trusted(desk, client)
+    who = trusted(desk, client) | of_this_device(desk, user)
     if made is None:
         # The server's name is known as before: others may use this profile again.
         known = None if desk.elsewhere else desk.profile.server_name
@@ -112,6 +112,12 @@ def trusted(desk: Desk, client: Client) -> dict[str, Any]:
     key = None if client.server_key is None else base64url.encode(client.server_key)
     trust = desk.trust
     return {"ca": trust.ca, "pin": client.pin or trust.pin, "server_key": key}
+
+
+def of_this_device(desk: Desk, user: str) -> dict[str, Any]:
+    """What stays where the same person logs in again."""
+    held = desk.profile
+    return {"direct_key": held.direct_key, "log_key": held.log_key} if desk.knows(user) else {}
 
 
 def _secrets(desk: Desk, client: Client, proof: Credentials, made: Made) -> dict[str, Any]:

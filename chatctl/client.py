@@ -85,6 +85,11 @@ class Client:
         return self._session.server_key
 
     @property
+    def local_host(self) -> str:
+        """This machine's address, as the way to the server has it; none for a Unix socket."""
+        return self._session.local_host
+
+    @property
     def user(self) -> str | None:
         """Who is logged in."""
         return self._session.feed.user
@@ -147,6 +152,7 @@ async def connect(
         address = replace(address, trust=replace(address.trust, pin=pin_of(key), server_key=key))
     session = Session(link.hello)
     session.server_key = link.server_key
+    session.local_host = link.transport.local_host
     client = Client(session)
     with ungrouped():
         async with trio.open_nursery() as nursery:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from math import inf
 
 import trio
@@ -17,6 +18,7 @@ from .e2e import (
     NOT_ENCRYPTED,
     E2eError,
     Finding,
+    Forged,
     Journal,
     Kind,
     NotForUs,
@@ -28,6 +30,7 @@ from .e2e import (
     open_message,
     read_time,
     standing_of,
+    time_text,
 )
 from .people import FRESH_SECONDS, People
 from .sealer import is_encrypted
@@ -38,11 +41,13 @@ _NO_KEYS = Finding(Kind.UNREADABLE, "Encrypted, and you have no keys; log in wit
 
 @dataclass(frozen=True)
 class Read:
-    """A message as its reader sees it; `id` is its writer's own, where it is signed."""
+    """A message as its reader sees it; `id` is its writer's own, and `signer` the thumbprint of the
+    key, where it is signed."""
 
     message: Message
     findings: list[Finding] = field(default_factory=list)
     id: str | None = None
+    signer: str | None = None
 
     @property
     def text(self) -> str:
@@ -78,7 +83,23 @@ class Opener:
         if message.conversation.startswith("#") and not any(one.is_grave for one in found):
             await self._learn_room(self._people, message.conversation)
         id_ = None if opened.claims is None else opened.claims.id
-        return Read(replace(message, text=opened.text), found, id_)
+        return Read(replace(message, text=opened.text), found, id_, opened.signer)
+
+    async def direct(self, text: str, user: str, signer: str, now: datetime) -> Read:
+        """A message that came directly from `user`, who has proved to have the key `signer`. Raises
+        E2eError: Forged where it is not by that key, or not what it seems."""
+        if self._people is None:
+            raise Forged("There are no keys to open it with")
+        opened = await self._opened(self._people, text)
+        if opened.claims is None or opened.signer != signer:
+            raise Forged("It is not signed by who sends it")
+        message = Message(user, 0, time_text(now), user, opened.text)
+        said = Said(user, 0, now, user)
+        standing = Standing.PINNED  # proved to the channel
+        found = judge(opened, said, self._client.me, standing, Journal())
+        if any(one.is_grave for one in found):
+            raise Forged("It was written for another conversation, or by somebody else")
+        return Read(message, found, opened.claims.id, signer)
 
     async def _learn_room(self, people: People, room: str) -> None:
         """An encrypted room is remembered when it is first read, not only when written to."""

@@ -16,7 +16,7 @@ from typing import Any
 import trio
 from rich.cells import cell_len
 
-from chatd.protocol.declare import Declared, Event
+from chatd.protocol.declare import Declared, Event, Field
 
 from .harmless import harmless, harmless_json, harmless_lines
 from .problems import Problem, closed
@@ -27,9 +27,15 @@ _INDENT = "    "
 def fields_of(value: Declared) -> dict[str, Any]:
     """The fields of a reply, event or request by name, without secrets and options not given."""
     shape = value.shape
-    found = {field.name: getattr(value, field.name) for field in (*shape.fields, *shape.options)}
+    found = {field.name: _held(value, field) for field in (*shape.fields, *shape.options)}
     secrets = {field.name for field in (*shape.fields, *shape.options) if field.kind.secret}
     return {name: held for name, held in found.items() if name not in secrets and held is not None}
+
+
+def _held(value: Declared, field: Field) -> Any:
+    """A field as JSON can have it: bytes as on the wire."""
+    held = getattr(value, field.name)
+    return field.kind.format(held) if isinstance(held, bytes) else held
 
 
 def event_fields(event: Event) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     account's secret is derived from the password, whatever the server says now. `vault_key`: what
     the password gives to open the vault with, base64url; `vault_version`: the newest one seen.
     `server_key`: the server's own in the sealed channel, base64url. A profile with a `device` is
-    kept under a password only.
+    kept under a password only. `direct_key`, `log_key`: the private key for talking from client to
+    client and the secret of the local log, base64url.
     """
 
     server: str | None = None
@@ -73,6 +74,8 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     vault_version: int = 0
     server_key: str | None = None
     device: Device | None = None
+    direct_key: str | None = None
+    log_key: str | None = None
 
     def __repr__(self) -> str:
         token = None if self.token is None else "…"

@@ -6,7 +6,7 @@ from chatd.protocol.commands import Auth, Logout, Whoami
 from chatd.protocol.gateway import Recover
 from chatd.protocol.sealed import Vault
 
-from .account import change_password, kept_profile, never_lost, trusted
+from .account import change_password, kept_profile, never_lost, of_this_device, trusted
 from .client import Client
 from .credentials import Credentials, credentials, fresh_credentials
 from .desk import Desk, demand_same
@@ -58,7 +58,16 @@ async def recover_session(
         made = await reopened(desk, client, me, key, anew)
         kept = await change_password(desk, client, proof.secret, new, made)
         with never_lost(made):
-            desk.keep(Profile(desk.server, me, token, **trusted(desk, client), **kept))
+            desk.keep(
+                Profile(
+                    desk.server,
+                    me,
+                    token,
+                    **trusted(desk, client),
+                    **of_this_device(desk, me),
+                    **kept,
+                )
+            )
             if made.recovery is not None:
                 await publish(client, me, made.content.keys)
     except BaseException:

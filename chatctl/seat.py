@@ -8,6 +8,7 @@ import trio
 
 from .client import Client
 from .harmless import harmless
+from .locallog import Keeper
 from .privacy import Privacy
 from .problems import Problem, Status
 from .screen import Screen
@@ -18,11 +19,11 @@ from .typed import Typed
 class Seat:
     """One person at the screen, from beginning to end."""
 
-    def __init__(self, client: Client, privacy: Privacy, server: str) -> None:
+    def __init__(self, client: Client, privacy: Privacy, server: str, keeper: Keeper) -> None:
         self._server = server
         self._client = client
         self._screen = Screen(self._prompt, self._toolbar, self._choices)
-        self._talk = Talk(client, privacy, self._screen)
+        self._talk = Talk(client, privacy, self._screen, keeper)
         self._typed = Typed(self._talk, client)
         self._under_way = False  # a line is being carried out
 

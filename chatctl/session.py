@@ -39,6 +39,8 @@ class Session:
         self.hello = hello
         self.server_key: bytes | None = None
         """Where connections are sealed with it."""
+        self.local_host = ""
+        """This machine's address, as the way to the server has it; none for a Unix socket."""
         self.token: str | None = None
         self.pending = Pending()
         self.feed = Feed()

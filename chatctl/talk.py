@@ -23,6 +23,7 @@ from .client import Client
 from .e2e import NOT_ENCRYPTED, fresh_id
 from .happenings import Away, Back, Missed
 from .harmless import harmless, sendable
+from .locallog import Keeper
 from .opener import Read
 from .paging import said
 from .privacy import Privacy
@@ -38,7 +39,7 @@ BACKLOG_MAX = 500
 class Talk:
     """One person at a screen."""
 
-    def __init__(self, client: Client, privacy: Privacy, screen: Screen) -> None:
+    def __init__(self, client: Client, privacy: Privacy, screen: Screen, keeper: Keeper) -> None:
         self.here: str | None = None
         """The conversation that one is in."""
         self.unread: dict[str, int] = {}
@@ -49,6 +50,7 @@ class Talk:
         self._client = client
         self._privacy = privacy
         self._screen = screen
+        self._keeper = keeper
         self._held: list[Message] | None = None  # what comes while earlier messages are fetched
         self._seen: dict[str, int] = {}
         self._to_see = trio.Event()
@@ -129,7 +131,9 @@ class Talk:
             await self._show_message(message)
 
     async def _show_message(self, message: Message) -> None:
-        self.show(spoken(await self._privacy.opener.read(message)))
+        read = await self._privacy.opener.read(message)
+        await self._keeper.note(read, self._client.me)
+        self.show(spoken(read))
         self._seen[message.conversation] = message.seq
         self._to_see.set()
 

@@ -22,13 +22,13 @@ def conversation_of(event: Event) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def message(read: Read) -> str:
+def message(read: Read, *marks: str) -> str:
     """A message with its time and conversation."""
     event = read.message
     where, sender = harmless(event.conversation), harmless(event.sender)
     # In a direct conversation the other person is the conversation.
     head = sender if event.sender == event.conversation else f"{where} {sender}"
-    return _lines(clock(event.time), head, read)
+    return _lines(clock(event.time), head, read, *marks)
 
 
 def spoken(read: Read, where: str = "") -> str:
@@ -41,11 +41,11 @@ def dated(read: Read) -> str:
     return _lines(clock(read.message.time), harmless(read.message.sender), read)
 
 
-def _lines(time: str, head: str, read: Read) -> str:
+def _lines(time: str, head: str, read: Read, *marks: str) -> str:
     """What is not what it seems is no message of its sender's, but an alarm that quotes it."""
     if alarms := [finding.sentence for finding in read.findings if finding.is_grave]:
         return message_lines(f"{time} {head} ! {harmless('; '.join(alarms))}. It reads:", read.text)
-    words = ", ".join(MARKS[finding.kind] for finding in read.findings)
+    words = ", ".join([*marks, *(MARKS[finding.kind] for finding in read.findings)])
     shown = message_lines(f"{time} {head}{f' [{words}]' if words else ''}:", read.text)
     explained = [one for one in read.findings if one.kind in _EXPLAINED]
     return "\n".join([shown, *(f"    ! {harmless(one.sentence)}" for one in explained)])

@@ -38,10 +38,10 @@ class LineCutter:
         """Whether a line has begun."""
         return bool(self._rest)
 
-    def receive(self, data: bytes) -> list[str]:
+    def receive(self, data: bytes, bytes_max: int = OUTPUT_LINE_BYTES_MAX) -> list[str]:
         """The lines that `data` completes. ConnectionLost where they are none of chat/1."""
         *raws, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) >= OUTPUT_LINE_BYTES_MAX:
+        if len(self._rest) >= bytes_max:
             raise ConnectionLost("The server sent a line that is too long.")
         try:
             return [raw.removesuffix(b"\r").decode() for raw in raws]
@@ -50,13 +50,14 @@ class LineCutter:
 
 
 class Transport:
-    """One connection; its owner closes it."""
+    """One connection; its owner closes it. `local_host` is this end's address, where it has one."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, local_host: str = "") -> None:
+        self.local_host = local_host
         self._stream = stream
         self._cutter = LineCutter()
 
-    async def receive(self) -> list[str]:
+    async def receive(self, bytes_max: int | None = None) -> list[str]:
         """The next lines, perhaps none yet. ConnectionLost at the end."""
         try:
             data = await self._stream.receive_some(RECEIVE_BYTES_MAX)
@@ -64,7 +65,7 @@ class Transport:
             raise ConnectionLost(_why(error)) from None
         if not data:
             raise ConnectionLost(_CLOSED)
-        return self._cutter.receive(bytes(data))
+        return self._cutter.receive(bytes(data), bytes_max or OUTPUT_LINE_BYTES_MAX)
 
     async def send(self, data: bytes) -> None:
         """Send whole lines. ConnectionLost."""
@@ -110,9 +111,10 @@ async def dial(address: Address) -> Transport:
             return Transport(await trio.open_unix_socket(address.path))
         stream = await trio.open_tcp_stream(address.host, address.port)
         prepare(stream)
+        local_host = str(stream.socket.getsockname()[0])
     except (OSError, ValueError) as error:
         raise CannotConnect(f"No server answers at {address}: {_reason(error)}.") from error
-    return Transport(await _secured(stream, address) if address.tls else stream)
+    return Transport(await _secured(stream, address) if address.tls else stream, local_host)
 
 
 async def _secured(stream: trio.SocketStream, address: Address) -> trio.abc.Stream:

@@ -35,3 +35,6 @@ PasswordFile = Annotated[
         "--password-file", metavar="FILE", help="Read passwords from a file, a line each."
     ),
 ]
+NoLog = Annotated[
+    bool, typer.Option("--no-log", help="Keep nothing of what comes in the local log.")
+]

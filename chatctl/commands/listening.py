@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import trio
 import typer
@@ -16,12 +16,18 @@ from ..client import Client
 from ..completion import complete_conversation
 from ..desk import Desk
 from ..happenings import Away, Back, Missed
+from ..locallog import Keeper, keeping
+from ..opener import Read
 from ..output import event_fields, wait_unread
 from ..paging import between
 from ..privacy import Privacy, privacy
-from ..problems import complain
+from ..problems import complain, usage
 from ..session import plain_name
 from ..telling import conversation_of, message, notice, read_fields
+from .arguments import NoLog
+
+if TYPE_CHECKING:
+    from ..direct.reception import Reception
 
 Conversations = Annotated[
     list[str] | None,
@@ -39,20 +45,51 @@ AllEvents = Annotated[
     bool, typer.Option("--events", help="Also tell who comes and goes, topics and invitations.")
 ]
 
+Direct = Annotated[
+    bool,
+    typer.Option("--direct", help="Also listen at a port of your own, for who sends directly."),
+]
+DirectPort = Annotated[
+    int, typer.Option("--direct-port", min=0, max=65_535, help="Which; 0: any that is free.")
+]
+DirectAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--direct-address",
+        metavar="HOST",
+        help="At which of this machine's addresses; unless given, the one that the server sees.",
+    ),
+]
+
 
 async def listen(
     desk: Desk,
     conversations: Conversations = None,
     unread: UnreadFirst = False,
     events: AllEvents = False,
+    direct: Direct = False,
+    direct_port: DirectPort = 0,
+    direct_address: DirectAddress = None,
+    no_log: NoLog = False,
 ) -> None:
     """Print messages as they come, each once and in order, also over reconnections."""
-    async with desk.login(reconnect=True) as client, trio.open_nursery() as nursery:
+    if direct and no_log:
+        raise usage("--direct needs the local log: what comes is acknowledged once it is there")
+    if not direct and (direct_port or direct_address):
+        raise usage("--direct-port and --direct-address go with --direct")
+    async with (
+        desk.login(reconnect=True) as client,
+        keeping(desk, wanted=not no_log) as keeper,
+        trio.open_nursery() as nursery,
+    ):
         secrets = await privacy(desk, client)
         for conversation in conversations or ():
             await client.call(History(conversation, limit=1))  # refuses what is misspelt
         nursery.start_soon(_stop_when_unread, nursery.cancel_scope)
-        await _Listener(desk, client, secrets, conversations or (), unread, events).run()
+        listener = _Listener(desk, client, secrets, keeper, conversations or (), unread, events)
+        if direct:
+            await listener.open_door(nursery, (direct_address, direct_port))
+        await listener.run()
 
 
 async def _stop_when_unread(scope: trio.CancelScope) -> None:
@@ -68,6 +105,7 @@ class _Listener:
         desk: Desk,
         client: Client,
         privacy: Privacy,
+        keeper: Keeper,
         only: list[str] | tuple[str, ...],
         unread: bool,
         all_: bool,
@@ -75,9 +113,28 @@ class _Listener:
         self._desk = desk
         self._client = client
         self._privacy = privacy
+        self._keeper = keeper
+        self._reception: Reception | None = None
         self._only = {plain_name(name) for name in only}
         self._unread = unread
         self._all = all_
+
+    async def open_door(self, nursery: trio.Nursery, place: tuple[str | None, int]) -> None:
+        """Take messages without the server too, and say where. Raises as `receive`."""
+        # The channel's cryptography takes a while to load.
+        from ..direct.reception import receive  # noqa: PLC0415
+
+        self._reception = await receive(
+            nursery,
+            self._desk,
+            self._client,
+            self._privacy,
+            self._keeper,
+            place,
+            self._wants,
+            self._show_direct,
+        )
+        complain(f"Listening for direct messages at port {self._reception.port}")
 
     async def run(self) -> None:
         async for event in self._client.events():
@@ -93,6 +150,8 @@ class _Listener:
                 self._desk.out.show("", event_fields(event))
             case Away() | Back() | Missed():
                 complain(notice(event) or "")
+                if isinstance(event, Back) and self._reception is not None:
+                    await self._reception.announce()
             case _ if not self._wanted(event):
                 pass
             case Message():
@@ -108,7 +167,10 @@ class _Listener:
 
     def _wanted(self, event: Event) -> bool:
         conversation = conversation_of(event)
-        return not self._only or conversation is None or plain_name(conversation) in self._only
+        return conversation is None or self._wants(conversation)
+
+    def _wants(self, conversation: str) -> bool:
+        return not self._only or plain_name(conversation) in self._only
 
     async def _message(self, event: Message) -> None:
         await self._show(event)
@@ -117,7 +179,14 @@ class _Listener:
 
     async def _show(self, event: Message) -> None:
         read = await self._privacy.opener.read(event)
-        self._desk.out.show(message(read), {**event_fields(read.message), **read_fields(read)})
+        if await self._keeper.note(read, self._client.me):
+            self._desk.out.show(message(read), {**event_fields(read.message), **read_fields(read)})
+
+    async def _show_direct(self, read: Read) -> None:
+        """What came without the server, and so without a seq."""
+        fields = {**event_fields(read.message), **read_fields(read), "direct": True}
+        del fields["seq"]
+        self._desk.out.show(message(read, "direct"), fields)
 
     async def _backlog(self, event: UnreadSince) -> None:
         """Show what was unread at login; what came later comes as messages."""

@@ -22,6 +22,7 @@ from chatd.protocol.commands import (
     Who,
 )
 from chatd.protocol.declare import read_fields
+from chatd.protocol.direct import Blocks
 from chatd.protocol.errors import ChatError
 from chatd.protocol.fields import RoleWord, escape
 from chatd.protocol.sealed import Settings
@@ -153,3 +154,10 @@ async def block(desk: Desk, user: Person) -> None:
 async def unblock(desk: Desk, user: Person) -> None:
     """Take direct messages from a person again."""
     await desk.call(Unblock(user), f"Direct messages from {user} are taken again.")
+
+
+async def blocks(desk: Desk) -> None:
+    """List those whose direct messages are refused."""
+    async with desk.login() as client:
+        items = await client.call(Blocks())
+    desk.out.table([fields_of(item) for item in items], [(item.user,) for item in items])

@@ -8,7 +8,7 @@ from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator
 from functools import partial
 from secrets import token_hex
-from typing import Annotated
+from typing import Annotated, Any
 
 import trio
 import typer
@@ -58,6 +58,15 @@ Plain = Annotated[
 ]
 
 
+Direct = Annotated[
+    bool,
+    typer.Option(
+        "--direct",
+        help="Straight to the person's own chatctl, if it listens; else through the server.",
+    ),
+]
+
+
 async def send(
     desk: Desk,
     target: Conversation,
@@ -65,11 +74,14 @@ async def send(
     lines: Lines = False,
     send_id: Id = None,
     plain: Plain = False,
+    direct: Direct = False,
 ) -> None:
     """Post a message to a person or a '#room'; control characters become their pictures.
 
     To a person, and in a room that is encrypted, only its readers can open it.
     """
+    if direct and (lines or plain or target.startswith("#")):
+        raise usage("--direct sends one encrypted text to a person")
     if lines:
         if text or send_id:
             raise usage("--lines takes its texts from standard input, and no --id")
@@ -83,16 +95,35 @@ async def send(
     async with desk.login() as client:
         secrets = await privacy(desk, client)
         sealed = await secrets.sealer.sealed(target, whole, message_id, plain=plain)
-        try:
-            posted = await client.send_once(target, sealed, message_id)
-        except ChatError as error:
-            if error.code is not Code.CONFLICT or sealed == whole:
-                raise
-            posted = await _posted_before(client, secrets, target, message_id, whole)
-        except ConnectionLost as error:
-            hint = f"perhaps it was posted; with --id {message_id} sending it again is safe"
-            raise Problem(Status.UNREACHABLE, f"{error.sentence} {hint}") from None
+        if direct and await _went_directly(
+            desk, client, secrets, target, (whole, sealed), message_id
+        ):
+            return
+        posted = await _posted(client, secrets, target, message_id, (whole, sealed))
     _show(desk, target, posted)
+
+
+async def _posted(
+    client: Client, secrets: Privacy, target: str, message_id: str, texts: tuple[str, str]
+) -> Posted:
+    """Post a text, as written and sealed, through the server. Raises ChatError, Problem."""
+    whole, sealed = texts
+    try:
+        return await client.send_once(target, sealed, message_id)
+    except ChatError as error:
+        if error.code is not Code.CONFLICT or sealed == whole:
+            raise
+        return await _posted_before(client, secrets, target, message_id, whole)
+    except ConnectionLost as error:
+        hint = f"perhaps it was posted; with --id {message_id} sending it again is safe"
+        raise Problem(Status.UNREACHABLE, f"{error.sentence} {hint}") from None
+
+
+async def _went_directly(*args: Any) -> bool:
+    # The channel's cryptography takes a while to load.
+    from ..direct.sending import went_directly  # noqa: PLC0415
+
+    return await went_directly(*args)
 
 
 async def _posted_before(

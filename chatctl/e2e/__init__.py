@@ -5,6 +5,7 @@ hostile; it gives a result or an E2eError, in time and memory that grow with its
 joserfc and argon2 are imported when first needed, not with this package.
 """
 
+from .binding import Bound, bind, read_bound
 from .content import Content
 from .errors import (
     BadKdf,
@@ -51,6 +52,7 @@ __all__ = [
     "BadKdf",
     "BadPassword",
     "BadRecoveryKey",
+    "Bound",
     "Claims",
     "Content",
     "DoesNotOpen",
@@ -80,6 +82,7 @@ __all__ = [
     "Unsafe",
     "WrappingKey",
     "accepted_kdf",
+    "bind",
     "conversation",
     "demand_unchanged",
     "first_pin",
@@ -91,6 +94,7 @@ __all__ = [
     "looks_sealed",
     "open_message",
     "open_vault",
+    "read_bound",
     "read_identity",
     "read_private",
     "read_time",

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from chatd.protocol.errors import Code
 
 from .ports import Client
+from .whereabouts import Whereabouts
 
 
 class Hub:
@@ -17,6 +18,7 @@ class Hub:
         self._accounts: dict[int, tuple[Client] | dict[Client, None]] = {}  # most have one
         self._rooms: defaultdict[int, dict[Client, None]] = defaultdict(dict)
         self._subscribed: dict[Client, set[int] | None] = {}  # None: to nothing
+        self.whereabouts = Whereabouts()
 
     def attach(self, client: Client, account: int, rooms: Iterable[int]) -> None:
         """A connection has logged in."""
@@ -35,6 +37,7 @@ class Hub:
         """A connection has logged out or is gone; harmless where it was not attached."""
         if client not in self._subscribed:
             return
+        self.whereabouts.listen(client, None)
         for room in self._subscribed.pop(client) or ():
             self._forget(room, client)
         held = self._accounts[account]

@@ -25,6 +25,7 @@ class Code(StrEnum):
     NO_SUCH_DEVICE = "NO_SUCH_DEVICE"
     NO_SUCH_SERVICE = "NO_SUCH_SERVICE"
     NO_IDENTITY = "NO_IDENTITY"
+    OFFLINE = "OFFLINE"
     NOT_MEMBER = "NOT_MEMBER"
     FORBIDDEN = "FORBIDDEN"
     BANNED = "BANNED"
@@ -68,6 +69,7 @@ MEANINGS: dict[Code, str] = {
     Code.NO_SUCH_DEVICE: "you have no such device; DEVICES lists them",
     Code.NO_SUCH_SERVICE: "there is no such service, or you provide none; SERVICES lists them",
     Code.NO_IDENTITY: "the person has published no keys yet",
+    Code.OFFLINE: "the person does not listen, or not for you; send it through the server",
     Code.NOT_MEMBER: "you, or the person named, are not in the room",
     Code.FORBIDDEN: "your role, level or lack of an invitation does not allow it",
     Code.BANNED: "you are banned from the room",

@@ -6,6 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from . import (  # noqa: F401  (declares them)
+    commands,
+    devices,
+    direct,
+    events,
+    gateway,
+    sealed,
+    services,
+)
 from .declare import COMMANDS, EVENTS, Declared, Event, Reply, Request, read_fields, write_fields
 from .errors import ChatError, Code
 from .fields import escape_rest, unescape

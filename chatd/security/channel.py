@@ -30,10 +30,14 @@ class Channel:
     was replaced or let go of until that memory is used for something else.)
     """
 
-    __slots__ = ("_claimed_key", "_incoming", "peer_key", "seal")
+    __slots__ = ("_claimed_key", "_incoming", "binding", "peer_key", "seal")
 
     def __init__(
-        self, incoming: CipherState, outgoing: CipherState, claimed_key: bytes | None
+        self,
+        incoming: CipherState,
+        outgoing: CipherState,
+        claimed_key: bytes | None,
+        binding: bytes,
     ) -> None:
         self._incoming = incoming
         self.seal = outgoing.seal
@@ -42,6 +46,8 @@ class Channel:
         self.peer_key: bytes | None = None
         """The other end's static key, if the pattern has one, once a message has opened: a first
         message that somebody repeats names its key as well, and proves nothing."""
+        self.binding = binding
+        """The handshake's hash, which no other channel has (Noise, section 11.2). No secret."""
 
     def __repr__(self) -> str:
         return "Channel(…)"
@@ -59,10 +65,11 @@ class Channel:
 class Acceptor:
     """Answers handshakes with an X25519 private key of 32 bytes."""
 
-    __slots__ = ("_private",)
+    __slots__ = ("_private", "_prologue")
 
-    def __init__(self, private: bytes) -> None:
+    def __init__(self, private: bytes, prologue: bytes = PROLOGUE) -> None:
         self._private = private
+        self._prologue = prologue
 
     def __repr__(self) -> str:
         return "Acceptor(…)"
@@ -84,7 +91,7 @@ class Acceptor:
     def _responder(self, pattern: str) -> NoiseConnection:
         noise = NoiseConnection.from_name(noise_name(pattern))
         noise.set_as_responder()
-        noise.set_prologue(PROLOGUE)
+        noise.set_prologue(self._prologue)
         noise.set_keypair_from_private_bytes(Keypair.STATIC, self._private)
         noise.start_handshake()
         return noise
@@ -98,23 +105,28 @@ class Initiator:
 
     __slots__ = ("_noise", "message", "pattern")
 
-    def __init__(self, server_key: bytes | None = None, private: bytes | None = None) -> None:
+    def __init__(
+        self,
+        server_key: bytes | None = None,
+        private: bytes | None = None,
+        prologue: bytes = PROLOGUE,
+    ) -> None:
         if private is not None and server_key is None:
             raise ValueError("IK needs the server's key")
         self.pattern = "NX" if server_key is None else "NK" if private is None else "IK"
         self._noise = NoiseConnection.from_name(noise_name(self.pattern))
         self._noise.set_as_initiator()
-        self._noise.set_prologue(PROLOGUE)
-        if server_key is not None:
-            self._noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, server_key)
-        if private is not None:
-            self._noise.set_keypair_from_private_bytes(Keypair.STATIC, private)
-        self._noise.start_handshake()
+        self._noise.set_prologue(prologue)
         try:
+            if server_key is not None:
+                self._noise.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, server_key)
+            if private is not None:
+                self._noise.set_keypair_from_private_bytes(Keypair.STATIC, private)
+            self._noise.start_handshake()
             self.message = bytes(self._noise.write_message())
             """What SEAL sends."""
-        except ValueError:
-            raise HandshakeError("has a key that is no point of the curve") from None
+        except (NoiseValueError, ValueError):  # not of 32 bytes, or a point of low order
+            raise HandshakeError("is for a key that is none") from None
 
     def __repr__(self) -> str:
         return "Initiator(…)"
@@ -141,6 +153,7 @@ def _static_key(noise: NoiseConnection) -> bytes | None:
 def _channel(noise: NoiseConnection, claimed_key: bytes | None) -> Channel:
     """The channel alone: a NoiseConnection refers to itself, so that its keys would stay until a
     collection of garbage."""
+    binding = bytes(noise.get_handshake_hash())
     ends, noise.noise_protocol = noise.noise_protocol, None
     incoming, outgoing = ends.cipher_state_decrypt.k, ends.cipher_state_encrypt.k
-    return Channel(CipherState(incoming), CipherState(outgoing), claimed_key)
+    return Channel(CipherState(incoming), CipherState(outgoing), claimed_key, binding)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 ACCEPT_PAUSE_SECONDS = 1
 FEATURES = (
     "rooms direct history send-once unread invites salt vault identity e2e seal enrol gateway"
-    " services"
+    " services listen"
 )
 """What clients may ask of this server, beyond what any server of chat/1 has."""
 LINGER_SECONDS_MAX = 0.5

@@ -43,6 +43,7 @@ _FORMS = [
     (re.compile(r"\d\d:\d\d:\d\d up .*"), "<uptime>"),
     (re.compile(r" --server [\d.:]+"), ""),
     (re.compile(r"(?<=127\.0\.0\.1[: ])\d+"), "<port>"),
+    (re.compile(r"(?<=messages at port )\d+"), "<port>"),
 ]
 
 

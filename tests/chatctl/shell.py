@@ -48,6 +48,7 @@ class Shell:
             **kept,
             "PYTHONPATH": str(ROOT),
             "XDG_CONFIG_HOME": str(self.folder),
+            "XDG_STATE_HOME": str(self.folder / "state"),
             "CHATCTL_SERVER": self.address,
             "CHATCTL_PROFILE": self.profile,
             "TERM": "xterm",

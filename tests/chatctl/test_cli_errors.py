@@ -19,7 +19,7 @@ from .shell import Shell, member
 
 NOT_COMMANDS = {
     *{"AUTH", "RESUME", "MSG", "HELP", "INFO", "PING", "QUIT"},
-    *{"SALT", "SEAL", "VAULT", "STORE", "PUBLISH", "IDENTITY", "UNENROL"},
+    *{"SALT", "SEAL", "VAULT", "STORE", "PUBLISH", "IDENTITY", "UNENROL", "WHERE"},
 }
 """Verbs that have no command of their own: `login`, `send` and others use them, or `call` does."""
 

@@ -87,7 +87,10 @@ def test_block(shared_server: Server, shell: Shell) -> None:
     pest = member(shared_server, shell.folder, "pest")
     deb.done("block", "pest")
     assert "BLOCKED" in pest.type("send", "deb", "--plain", "hello").err
+    assert deb.done("blocks").out == "pest\n"
+    assert deb.done("blocks", "--json").objects == [{"user": "pest"}]
     deb.done("unblock", "pest")
+    assert deb.done("blocks").out == ""
     pest.done("send", "deb", "--plain", "hello")
 
 

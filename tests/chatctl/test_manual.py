@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from .shell import Shell
 PROTOCOL = (ROOT / "protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
 NETCAT = "nc.openbsd"
+LOOKS_MAX = 100
 
 
 class Town:
@@ -74,6 +76,13 @@ class Town:
         if line := LINE.search(seen):
             self._enrolment_line = line[0]
         assert agrees(seen, step.seen), f"{step.user}$ {step.typed}\n{seen}"
+
+    def play_once_found(self, user: str, played: list[Step]) -> None:
+        """Play these once `user` listens directly."""
+        shell = self.shell(played[0].user)
+        assert any(shell.type("call", "WHERE", user).status == 0 for _ in range(LOOKS_MAX))
+        for step in played:
+            self.play(step)
 
     def _console(self, user: str) -> Console:
         if user not in self._consoles:
@@ -132,11 +141,27 @@ def test_somebody_is_enrolled_as_the_readme_shows(town: Town) -> None:
         town.play(step)
 
 
+def test_two_clients_do_what_the_readme_shows(town: Town) -> None:
+    town.knows("alice", "bob")
+    for user, other in (("alice", "bob"), ("bob", "alice")):
+        town.shell(user).type("send", other, "hi")
+        town.shell(user).done("seen", other)
+    listens, *others = steps(section(README, "## From client to client"))
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(town.play_once_found, "bob", others[:2])
+        town.play(listens)
+        sent.result()
+    for step in others[2:]:
+        step.typed = step.typed.replace("~/.local/state", '"$XDG_STATE_HOME"')
+        town.play(step)
+
+
 def test_no_block_of_the_manual_is_left_unplayed() -> None:
     parts = [section(PROTOCOL, "### With nc and jose")]
     parts += [section(README, "## The same with chatctl")]
     parts += [section(README, "## What only you can read")]
     parts += [section(README, "## Enrolled by somebody you have met")]
+    parts += [section(README, "## From client to client")]
     assert sum(map(len, map(steps, parts))) == len(steps(PROTOCOL)) + len(steps(README))
 
 

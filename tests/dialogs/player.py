@@ -18,7 +18,16 @@ from tests.dialogs.devices import one_time_ids, private, public
 from tests.dialogs.memory import Memory
 from tests.dialogs.pieces import pieces, wait_until_received
 from tests.dialogs.quick import QuickServer
-from tests.dialogs.script import Act, Expect, NoDialog, Send, Step, Way, read_dialog
+from tests.dialogs.script import (
+    Act,
+    Expect,
+    NoDialog,
+    Send,
+    Step,
+    Way,
+    read_dialog,
+    settings,
+)
 from tests.dialogs.spool import Letters
 from tests.peer import Peer
 from tests.serving import SECRET, Server
@@ -151,7 +160,7 @@ class Player:
 
     def _act(self, step: Act) -> None:
         if step.actor == "settings":
-            self._settings = _settings(step.what)
+            self._settings = settings(step.what)
         elif step.actor == "check":
             self._check(step)
         elif step.actor == "server":
@@ -195,7 +204,7 @@ class Player:
             self._running().signal(signal.SIGTERM)
         elif step.what.startswith("restart"):
             self._await_end(step.where)
-            self._running().settings |= _settings(step.what.removeprefix("restart"))
+            self._running().settings |= settings(step.what.removeprefix("restart"))
             self._running().start()
         elif (words := step.what.split())[0] in ("invite", "user"):
             said = self._running().command_line(*words)
@@ -287,11 +296,6 @@ def _block(steps: list[Step], index: int) -> list[Expect]:
             break
         block.append(step)
     return block
-
-
-def _settings(words: str) -> dict[str, object]:
-    pairs = [word.partition("=") for word in words.split() if word != "with"]
-    return {name: value for name, _, value in pairs}
 
 
 def _wrong(step: Expect, got: str) -> WrongPlay:

@@ -143,3 +143,9 @@ def _login(where: str, client: str, user: str) -> list[Step]:
         Send(where, client, f"AUTH|{user}|{SECRET}"),
         Expect(where, client, f"AUTH|SUCCESS|{{{client}_token}}"),
     ]
+
+
+def settings(words: str) -> dict[str, object]:
+    """What `NAME=VALUE …` sets, `with` before it or not."""
+    pairs = [word.partition("=") for word in words.split() if word != "with"]
+    return {name: value for name, _, value in pairs}

@@ -56,6 +56,7 @@ BY_FORM: dict[str, st.SearchStrategy[Any]] = {
     "JWK Set": filled,
     "NK, NX or IK": st.sampled_from(["NK", "NX", "IK"]),
     "base64url": st.binary(max_size=100),
+    "port": st.integers(0, 65_535),
     "version": numbers,
     "seq": numbers,
     "number": numbers,

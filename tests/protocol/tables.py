@@ -117,6 +117,7 @@ RULES = {
     "JWK Set": "text",
     "NK, NX or IK": '["Noise_"] ("NK" / "NX" / "IK")',
     "base64url": "base64url",
+    "port": "number",
     "blob": "text",
     "description, may be empty": "[text]",
     "blob, a bar as \\p": "secret",

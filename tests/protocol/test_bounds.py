@@ -29,6 +29,8 @@ def worst(form: str) -> Any:
     choices |= {"thumbprint": "x" * 43, "JWK Set": "\\" * KEYS_BYTES_MAX}
     if form == "base64url":
         return bytes(1_000)
+    if form == "device key":
+        return bytes(32)
     flags = {"this or empty", "joined or empty", "pending or empty", "online or offline"}
     return True if form in flags else {**numbers, **choices}.get(form, WORST_NAME)
 

@@ -47,7 +47,7 @@ def test_the_contract_s_commands_and_when_they_may_be_used() -> None:
         *("REGISTER", "ACTIVATE", "RESET", "RECOVER", "AUTH", "RESUME", "SEAL", "ENROL", "LOGIN"),
     }
     assert by_need[Needs.NOTHING] == {"HELP", "INFO", "PING", "QUIT", "SALT"}
-    assert len(COMMANDS) == 51
+    assert len(COMMANDS) == 54
     assert all(verb.isascii() and verb.isupper() for verb in COMMANDS)
 
 

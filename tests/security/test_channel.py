@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.security.channel import Acceptor, Channel, ChannelError, HandshakeError
+from chatd.security.channel import Acceptor, Channel, ChannelError, HandshakeError, Initiator
 from tests.sealed import Caller, DecryptFailed, Initiation
 
 PRIVATE, DEVICE = bytes(range(1, 33)), bytes(range(101, 133))
@@ -237,6 +237,46 @@ def test_who_lets_go_of_a_channel_lets_go_of_its_keys() -> None:
         assert [state() for state in states] == [None, None]
     finally:
         gc.enable()
+
+
+# Our own initiator
+
+
+def test_both_ends_of_ours_agree_in_both_patterns() -> None:
+    for initiator, key in ((Initiator(), None), (Initiator(public(PRIVATE), DEVICE), DEVICE)):
+        answer, there = Acceptor(PRIVATE).accept(initiator.pattern, initiator.message)
+        shown, here = initiator.finish(answer)
+        assert shown == public(PRIVATE)
+        assert there.open(here.seal(b"hello")) == b"hello"
+        assert there.peer_key == (key and public(key))
+        assert here.binding == there.binding
+        assert len(here.binding) == 32
+
+
+def test_the_binding_is_the_hash_of_the_handshake_and_of_no_other() -> None:
+    """As the other implementation has it (Noise, section 11.2)."""
+    bindings = set()
+    for pattern in PATTERNS:
+        client = caller(pattern)
+        answer, channel = Acceptor(PRIVATE).accept(pattern, client.first)
+        client.hear(answer)
+        assert channel.binding == client._handshake.symmetricstate.get_handshake_hash()
+        bindings.add(channel.binding)
+    assert len(bindings) == len(PATTERNS)
+
+
+def test_another_prologue_is_another_protocol() -> None:
+    mine, theirs = b"chat/1-direct", b"chat/1"
+    initiator = Initiator(public(PRIVATE), DEVICE, mine)
+    with pytest.raises(HandshakeError):
+        Acceptor(PRIVATE, theirs).accept("IK", initiator.message)
+    Acceptor(PRIVATE, mine).accept("IK", initiator.message)
+
+
+@pytest.mark.parametrize("key", [*LOW_ORDER, b"", bytes(31), bytes(33)])
+def test_no_handshake_with_a_key_that_is_none(key: bytes) -> None:
+    with pytest.raises(HandshakeError):
+        Initiator(key, DEVICE)
 
 
 def test_no_key_is_shown() -> None:

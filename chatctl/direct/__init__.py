@@ -1,0 +1,1 @@
+"""From client to client, without the server (protocol.md, "Client to client")."""

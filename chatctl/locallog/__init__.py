@@ -1,0 +1,18 @@
+"""The local log: what a person received, kept on this machine so that any change is noticed."""
+
+from .entry import Entry
+from .keeper import Keeper, NoLog, keeping
+from .log import Kept, LocalLog, clear, local_log
+from .store import Damaged
+
+__all__ = [
+    "Damaged",
+    "Entry",
+    "Keeper",
+    "Kept",
+    "LocalLog",
+    "NoLog",
+    "clear",
+    "keeping",
+    "local_log",
+]

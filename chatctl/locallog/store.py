@@ -1,0 +1,237 @@
+"""The files of a local log: segments of lines, and the head; of mode 0600, in a folder of 0700.
+
+    NAME-KEY.1.log, NAME-KEY.20417.log …   lines from that number on
+    NAME-KEY.head                          replaced whole with each append
+    NAME-KEY.lock                          held by who appends or reads
+
+First the lines are on disk, then the head: what a crash leaves beyond the head are lines of one
+append, the last of them perhaps cut. The former are taken in, the latter is cut off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from .chain import START, Broken, Chain, Head, Line, hash_of
+
+SEGMENT_BYTES_MAX = 16 * 1024 * 1024
+SEGMENTS_MAX = 4
+APPEND_LINES_MAX = 256
+"""In one go, and so beyond the head after a crash."""
+LINE_BYTES_MAX = 524_288
+
+
+class Damaged(Exception):
+    """The log is not as it was written; `sentence` names the first entry that is not."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Store:
+    """One log. Everything blocks, and wants the lock to be held."""
+
+    def __init__(
+        self, folder: Path, name: str, chain: Chain, segment_bytes_max: int = SEGMENT_BYTES_MAX
+    ) -> None:
+        self._base = f"{name}-{chain.name}"
+        self._folder = folder
+        self._chain = chain
+        self._segment_bytes_max = segment_bytes_max
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else appends or reads meanwhile. OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def begin(self) -> None:
+        """Make an empty log. OSError."""
+        self._write_head(Head())
+
+    def remove(self) -> None:
+        """All of it. OSError."""
+        for one in self._segments():
+            self._path(f"{one}.log").unlink()
+        for ending in ("head", "lock"):
+            with suppress(FileNotFoundError):
+                self._path(ending).unlink()
+
+    def head(self) -> Head:
+        """As it was written last. Damaged, OSError."""
+        try:
+            return self._chain.read_head(self._path("head").read_bytes().removesuffix(b"\n"))
+        except FileNotFoundError:
+            what = "The file that says where it ends" if self._segments() else "All of it"
+            raise Damaged(f"{what} is gone") from None
+        except Broken:
+            raise Damaged("The file that says where it ends was changed") from None
+
+    def lines(self) -> Iterator[Line]:
+        """All that are there, each held against the one before and the end against the head.
+        Damaged, OSError."""
+        head = self.head()
+        start = START if head.first == 1 else ""
+        last = Head(head.first - 1, start, head.first, head.first, 0)
+        for line, place in self._on(last):
+            last = place
+            if last.seq == head.seq and last.hash != head.hash:
+                raise Damaged(f"Entry {head.seq} was changed")
+            yield line
+        _demand_end(head, last)
+
+    def catch_up(self, known: Head | None) -> tuple[Head, list[Line]]:
+        """Where the log ends, and the lines behind what was `known`; what a crash left is taken in,
+        or cut off. Damaged, OSError."""
+        head = self.head()
+        if known is not None and known.seq > head.seq:
+            raise Damaged(f"Entry {head.seq + 1} is missing: the log was put back")
+        if known is None or known.segment < head.first:
+            known = head
+        self._demand_newest(known)
+        found = [*self._on(known)]
+        places = [known, *(place for _, place in found)]
+        _demand_end(head, places[-1])
+        if places[head.seq - known.seq].hash != head.hash:
+            raise Damaged(f"Entry {head.seq} was changed")
+        last = msgspec.structs.replace(places[-1], first=head.first)
+        self._cut(last)
+        if last.seq > head.seq:
+            self._write_head(last)
+        return last, [line for line, _ in found]
+
+    def append(self, head: Head, plains: Sequence[bytes]) -> Head:
+        """Write lines behind `head`, where `catch_up` said that the log ends; durably. OSError."""
+        seq, prev, lines = head.seq, head.hash, []
+        for plain in plains:
+            seq += 1
+            lines.append(self._chain.line(seq, prev, plain) + b"\n")
+            prev = hash_of(lines[-1][:-1])
+        segment, offset = head.segment, head.offset
+        if offset >= self._segment_bytes_max:
+            segment, offset = head.seq + 1, 0
+        offset = self._write_lines(segment, offset, b"".join(lines))
+        kept = [one for one in self._segments() if one >= head.first][-SEGMENTS_MAX:]
+        head = Head(seq, prev, kept[0], segment, offset)
+        self._write_head(head)
+        for one in self._segments():
+            if one < head.first:  # the head says already that they are no more
+                self._path(f"{one}.log").unlink()
+        return head
+
+    def _on(self, at: Head) -> Iterator[tuple[Line, Head]]:
+        """The lines behind a place, each held against the one before, with the place behind it.
+        A place without hash is behind a line that is no more there."""
+        seq, prev, offset = at.seq, at.hash, at.offset
+        segments = [one for one in self._segments() if one >= at.segment]
+        for first in segments:
+            if first != at.segment:
+                offset = 0
+                if first != seq + 1:
+                    raise Damaged(f"Entry {seq + 1} is missing")
+            for raw in self._raw(first, offset, last=first == segments[-1]):
+                line = self._checked(raw, seq + 1, prev)
+                seq, prev, offset = line.seq, hash_of(raw), offset + len(raw) + 1
+                yield line, Head(seq, prev, at.first, first, offset)
+
+    def _checked(self, raw: bytes, expected: int, prev: str) -> Line:
+        try:
+            line = self._chain.opened(raw)
+        except Broken:
+            raise Damaged(f"Entry {expected} was changed") from None
+        if line.seq != expected:
+            raise Damaged(f"In the place of entry {expected} stands entry {line.seq}")
+        if prev and line.prev != prev:
+            raise Damaged(f"Entry {expected} does not follow the one before it")
+        return line
+
+    def _raw(self, first: int, offset: int, *, last: bool) -> Iterator[bytes]:
+        """The lines of a segment; at the end of the last one there may be one that was cut."""
+        with self._path(f"{first}.log").open("rb") as file:
+            file.seek(offset)
+            while raw := file.readline(LINE_BYTES_MAX):
+                if raw.endswith(b"\n"):
+                    yield raw[:-1]
+                elif last:
+                    return
+                else:
+                    yield b""  # it never ended so
+
+    def _demand_newest(self, place: Head) -> None:
+        """The line before a place still stands there."""
+        if not place.seq:
+            return
+        size = min(place.offset, LINE_BYTES_MAX)
+        try:
+            with self._path(f"{place.segment}.log").open("rb") as file:
+                file.seek(place.offset - size)
+                raw = file.read(size)
+        except FileNotFoundError:
+            raw = b""
+        whole = len(raw) == size and raw.endswith(b"\n")
+        if not whole or hash_of(raw[:-1].rpartition(b"\n")[2]) != place.hash:
+            raise Damaged(f"Entry {place.seq} is not where it was: something was changed before it")
+
+    def _cut(self, last: Head) -> None:
+        """Off with a last line that was not written to its end."""
+        path = self._path(f"{last.segment}.log")
+        if path.exists() and path.stat().st_size > last.offset:
+            os.truncate(path, last.offset)
+
+    def _segments(self) -> list[int]:
+        """The first numbers of the segments, in order."""
+        found = self._folder.glob(f"{self._base}.*.log")
+        names = [path.name.removeprefix(f"{self._base}.").removesuffix(".log") for path in found]
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+    def _write_lines(self, segment: int, offset: int, lines: bytes) -> int:
+        """All or none; the offset behind them."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        handle = os.open(self._path(f"{segment}.log"), flags, 0o600)
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            try:
+                file.seek(offset)
+                rest = memoryview(lines)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(handle)
+            except OSError:
+                file.truncate(offset)
+                raise
+        return offset + len(lines)
+
+    def _write_head(self, head: Head) -> None:
+        scratch = self._path("head.new")
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(self._chain.head(head) + b"\n")
+            file.flush()
+            os.fsync(handle)
+        scratch.replace(self._path("head"))
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _path(self, ending: str) -> Path:
+        return self._folder / f"{self._base}.{ending}"
+
+
+def _demand_end(head: Head, last: Head) -> None:
+    if last.seq < head.seq:
+        raise Damaged(f"Entry {last.seq + 1} is missing, and what followed it")
+    if last.seq > head.seq + APPEND_LINES_MAX:
+        raise Damaged(f"Entry {head.seq + 1} stands where the log had ended")

@@ -1,0 +1,298 @@
+"""The local log: kept whole, and every change of it is noticed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatctl.locallog import Damaged, Entry, Kept
+from chatctl.locallog.chain import Chain
+from chatctl.locallog.log import LocalLog
+from chatctl.locallog.store import APPEND_LINES_MAX, SEGMENTS_MAX, Store
+
+SECRET = bytes(range(32))
+CHAIN = Chain(SECRET)
+_folders = count()
+
+
+@dataclass
+class Place:
+    """A log of its own."""
+
+    folder: Path
+    segment_bytes_max: int = 16 * 1024 * 1024
+
+    def store(self, chain: Chain = CHAIN) -> Store:
+        return Store(self.folder, "me", chain, self.segment_bytes_max)
+
+    def log(self) -> LocalLog:
+        """Opened by one process."""
+        log = LocalLog(self.store())
+        log.open()
+        return log
+
+    def begin(self) -> Place:
+        store = self.store()
+        with store.locked():
+            store.begin()
+        return self
+
+    @property
+    def segments(self) -> list[Path]:
+        return sorted(self.folder.glob("*.log"), key=lambda path: int(path.suffixes[-2][1:]))
+
+    @property
+    def head(self) -> Path:
+        return next(self.folder.glob("*.head"))
+
+    def texts(self) -> list[str]:
+        return [entry.text for _, entry in self.log().entries()]
+
+    def demand_noticed(self) -> None:
+        """A full check finds fault, and so it does with whoever would append."""
+        with pytest.raises(Damaged):
+            list(LocalLog(self.store()).entries())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "log").begin()
+
+
+def entry(text: str, seq: int = 0, **more: Any) -> Entry:
+    """What came in some conversation."""
+    told: dict[str, Any] = {"way": "server", "kept": "now", "user": "bob", "sender": "alice"}
+    told |= {"conversation": "alice", "time": "then"}
+    return Entry(**{**told, "text": text, "seq": seq, **more})
+
+
+def direct(text: str, id_: str, **more: Any) -> Entry:
+    return entry(text, 0, **{"way": "direct", "id": id_, "signer": "key", **more})
+
+
+def filled(place: Place, entries: int) -> LocalLog:
+    log = place.log()
+    for number in range(1, entries + 1):
+        log.append([entry(f"text {number}", number)])
+    return log
+
+
+def test_what_is_kept_is_there_for_the_next_process(place: Place) -> None:
+    filled(place, 3)
+    filled(place, 5)  # the first three are known by then
+    assert place.texts() == [f"text {number}" for number in range(1, 6)]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in place.folder.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(place.folder.stat().st_mode) == 0o700
+    assert b"text" not in b"".join(path.read_bytes() for path in place.segments)
+
+
+def test_a_message_is_kept_once_however_it_comes(place: Place) -> None:
+    log = place.log()
+    signed = {"id": "x", "signer": "key"}
+    assert log.append([direct("hi", "x"), direct("hi", "x")]) == [Kept.NEW, Kept.KNOWN]
+    assert log.append([direct("other", "x")]) == [Kept.CONFLICT]
+    assert log.came_directly(entry("hi", 7, **signed))
+    assert not log.came_directly(entry("other", 7, **signed))
+    assert not log.came_directly(entry("hi", 7, conversation="#ops", **signed))
+    assert not log.came_directly(entry("hi", 7, grave=True, **signed))
+    assert log.append([entry("hi", 7, **signed)]) == [Kept.KNOWN]
+    again = place.log()
+    assert again.append([direct("hi", "x")]) == [Kept.KNOWN]
+    assert again.append([direct("hi", "x", signer="another")]) == [Kept.NEW]
+
+
+def test_what_is_not_what_it_seems_takes_no_id_from_what_is(place: Place) -> None:
+    log = place.log()
+    forged = entry("hi", 3, id="x", signer="key", grave=True)
+    assert log.append([forged]) == [Kept.NEW]
+    assert log.append([direct("hi", "x")]) == [Kept.NEW]
+
+
+def test_two_processes_take_turns(place: Place) -> None:
+    one, other = place.log(), place.log()
+    assert one.append([direct("a", "1")]) == [Kept.NEW]
+    assert other.append([direct("a", "1"), direct("b", "2")]) == [Kept.KNOWN, Kept.NEW]
+    assert one.append([direct("b", "2"), direct("c", "3")]) == [Kept.KNOWN, Kept.NEW]
+    assert place.texts() == ["a", "b", "c"]
+
+
+def test_the_oldest_segments_make_room(tmp_path: Path) -> None:
+    place = Place(tmp_path / "log", 2_000).begin()
+    one, other = place.log(), place.log()
+    for number in range(1, 60):
+        (one if number % 5 else other).append([entry(f"text {number}", number)])
+    texts = place.texts()
+    assert texts == [f"text {number}" for number in range(60 - len(texts), 60)]
+    assert len(texts) < 40
+    assert len(place.segments) == SEGMENTS_MAX
+    assert one.first == place.log().first > 1
+    place.segments[0].unlink()
+    place.demand_noticed()
+
+
+def test_a_crash_before_the_head_was_written_is_no_tampering(place: Place) -> None:
+    filled(place, 3)
+    head = place.head.read_bytes()
+    log = place.log()
+    log.append([entry(f"more {number}", 100 + number) for number in range(APPEND_LINES_MAX)])
+    whole = place.segments[0].read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for cut in (len(whole), len(whole) - 1, len(b"".join(lines[:5])) + 7, len(b"".join(lines[:3]))):
+        place.segments[0].write_bytes(whole[:cut])
+        place.head.write_bytes(head)
+        complete = whole[:cut].count(b"\n")
+        assert len(place.texts()) == complete
+        place.log().append([direct("after", "x")])
+        assert place.texts()[-1] == "after"
+        assert len(place.texts()) == complete + 1
+
+
+def test_more_beyond_the_head_than_a_crash_can_leave_is_noticed(place: Place) -> None:
+    filled(place, 1)
+    head = place.head.read_bytes()
+    log = place.log()
+    for batch in range(2):
+        log.append([entry("more", 1_000 * batch + one + 10) for one in range(APPEND_LINES_MAX)])
+    place.head.write_bytes(head)
+    place.demand_noticed()
+
+
+def test_a_log_that_goes_back_under_who_has_it_open_is_noticed(place: Place) -> None:
+    log = filled(place, 3)
+    before = [(path, path.read_bytes()) for path in (*place.segments, place.head)]
+    log.append([entry("new", 9)])
+    for path, was in before:
+        path.write_bytes(was)
+    with pytest.raises(Damaged):
+        log.append([entry("newer", 10)])
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_line_that_goes_under_who_has_it_open_is_noticed(place: Place, at: int) -> None:
+    log = filled(place, 3)
+    lines = place.segments[0].read_bytes().splitlines(keepends=True)
+    place.segments[0].write_bytes(b"".join([*lines[:at], *lines[at + 1 :]]))
+    changed = place.segments[0].read_bytes()
+    with pytest.raises(Damaged):
+        log.append([entry("new", 9)])
+    assert place.segments[0].read_bytes() == changed
+    place.demand_noticed()
+
+
+@pytest.mark.parametrize("which", ["head", "segments", "both"])
+def test_a_file_that_is_gone_is_noticed(place: Place, which: str) -> None:
+    filled(place, 3)
+    for path in [place.head] * (which != "segments") + place.segments * (which != "head"):
+        path.unlink()
+    place.demand_noticed()
+    with pytest.raises(Damaged):
+        place.log()
+
+
+def test_another_key_opens_nothing(place: Place) -> None:
+    filled(place, 1)
+    store = place.store(Chain(os.urandom(32)))
+    with store.locked(), pytest.raises(Damaged):
+        list(store.lines())
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(place: Place) -> None:
+    log = filled(place, 2)
+    (scratch := place.folder / f"{place.head.stem}.head.new").mkdir()  # so none can be written
+    with pytest.raises(OSError, match="directory"):
+        log.append([entry("new", 9)])
+    scratch.rmdir()
+    assert place.texts() == ["text 1", "text 2", "new"]
+
+
+LINES = 6
+
+
+def tampered(draw: st.DataObject, lines: list[bytes]) -> list[bytes]:
+    """Something else than these lines: what somebody without the key can make of them."""
+    at = draw.draw(st.integers(0, len(lines) - 1))
+    other = draw.draw(st.integers(0, len(lines) - 1).filter(lambda one: one != at))
+    byte = draw.draw(st.integers(0, len(lines[at]) - 1))
+    changed = bytes([lines[at][byte] ^ draw.draw(st.integers(1, 255))])
+    moved = [line for place, line in enumerate(lines) if place != at]
+    moved.insert(other, lines[at])
+    swapped = [*lines]
+    swapped[at], swapped[other] = lines[other], lines[at]
+    ways: dict[str, list[bytes]] = {
+        "changed": [*lines[:at], _with(lines[at], byte, changed), *lines[at + 1 :]],
+        "byte dropped": [*lines[:at], _with(lines[at], byte, b""), *lines[at + 1 :]],
+        "byte repeated": [*lines[:at], _doubled(lines[at], byte), *lines[at + 1 :]],
+        "dropped": [*lines[:at], *lines[at + 1 :]],
+        "repeated": [*lines[: at + 1], *lines[at:]],
+        "swapped": swapped,
+        "moved": moved,
+        "cut": lines[:at],
+        "cut within": [*lines[:at], lines[at][:byte]],
+        "copied": [*lines[:at], lines[other], *lines[at + 1 :]],
+        "inserted": [*lines[:at], draw.draw(st.binary(max_size=40)) + b"\n", *lines[at:]],
+        "another's": [*lines[:at], _by_another(at + 1) + b"\n", *lines[at + 1 :]],
+    }
+    return ways[draw.draw(st.sampled_from(sorted(ways)))]
+
+
+def _with(line: bytes, at: int, byte: bytes) -> bytes:
+    return line[:at] + byte + line[at + 1 :]
+
+
+def _doubled(line: bytes, at: int) -> bytes:
+    return line[: at + 1] + line[at:]
+
+
+def _by_another(seq: int) -> bytes:
+    return Chain(bytes(32)).line(seq, "A" * 43, b"{}")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A log in several segments."""
+    place = Place(tmp_path_factory.mktemp("written") / "log", 1_100).begin()
+    filled(place, LINES)
+    return place
+
+
+@given(draw=st.data())
+@settings(max_examples=400, deadline=None)
+def test_any_change_of_the_lines_is_noticed(written: Place, draw: st.DataObject) -> None:
+    segments = {path: path.read_bytes() for path in written.segments}
+    assert len(segments) > 1
+    path = draw.draw(st.sampled_from(sorted(segments)))
+    lines = segments[path].splitlines(keepends=True)
+    if len(lines) < 2:
+        lines = [*lines, *lines]
+    changed = b"".join(tampered(draw, lines))
+    if changed == segments[path]:
+        return
+    path.write_bytes(changed)
+    try:
+        written.demand_noticed()
+    finally:
+        path.write_bytes(segments[path])
+    assert len(written.texts()) == LINES
+
+
+@given(at=st.integers(0, 10_000), change=st.integers(0, 255))
+@settings(max_examples=200, deadline=None)
+def test_any_change_of_the_head_is_noticed(written: Place, at: int, change: int) -> None:
+    head = written.head.read_bytes()
+    at %= len(head) - 1
+    changed = head[:at] + bytes([head[at] ^ change] if change else []) + head[at + 1 :]
+    written.head.write_bytes(changed)
+    try:
+        written.demand_noticed()
+    finally:
+        written.head.write_bytes(head)
+    assert len(written.texts()) == LINES
