@@ -25,6 +25,7 @@ from tests.dialogs.script import (
     Send,
     Step,
     Way,
+    block_at,
     read_dialog,
     settings,
 )
@@ -83,7 +84,7 @@ class Player:
                 self._send(step.client, list(self._together(steps, index)))
         elif step.way is Way.ANY_ORDER:
             if not self._follows(steps, index, step):
-                self._expect_any_order(_block(steps, index))
+                self._expect_any_order(block_at(steps, index))
         else:
             self._expect(step)
 
@@ -284,18 +285,6 @@ def _told() -> Iterator[None]:
         yield
     except WrongPlay as wrong:
         raise WrongPlay(str(wrong)) from None
-
-
-def _block(steps: list[Step], index: int) -> list[Expect]:
-    """The lines from `index` on that may come in any order."""
-    block: list[Expect] = []
-    for step in steps[index:]:
-        if not isinstance(step, Expect) or step.way is not Way.ANY_ORDER:
-            break
-        if block and step.client != block[0].client:
-            break
-        block.append(step)
-    return block
 
 
 def _wrong(step: Expect, got: str) -> WrongPlay:

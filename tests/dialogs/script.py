@@ -149,3 +149,15 @@ def settings(words: str) -> dict[str, object]:
     """What `NAME=VALUE …` sets, `with` before it or not."""
     pairs = [word.partition("=") for word in words.split() if word != "with"]
     return {name: value for name, _, value in pairs}
+
+
+def block_at(steps: list[Step], index: int) -> list[Expect]:
+    """The lines from `index` on that may come in any order."""
+    block: list[Expect] = []
+    for step in steps[index:]:
+        if not isinstance(step, Expect) or step.way is not Way.ANY_ORDER:
+            break
+        if block and step.client != block[0].client:
+            break
+        block.append(step)
+    return block
