@@ -65,7 +65,7 @@ def kept(shell: Shell) -> list[tuple[str, str]]:
 
 
 def test_from_client_to_client(shared_server: Server, shell: Shell) -> None:
-    ann, bob = pair(shared_server, shell.folder, "cc")
+    ann, bob = pair(shared_server, shell.folder, "di-cc")
     with receiving(bob) as found:
         [where] = ann.done("call", "WHERE", bob.profile, "--json").objects
         assert where["address"] == "127.0.0.1"
@@ -107,7 +107,7 @@ def test_from_client_to_client(shared_server: Server, shell: Shell) -> None:
 def test_when_nobody_listens_it_goes_through_the_server(
     shared_server: Server, shell: Shell
 ) -> None:
-    ann, bob = pair(shared_server, shell.folder, "nl")
+    ann, bob = pair(shared_server, shell.folder, "di-nl")
     ended = ann.type("send", "--direct", bob.profile, "one")
     assert (ended.status, ended.out) == (0, "")
     assert f"{bob.profile} does not listen; {AWAY}" in ended.err
@@ -115,12 +115,12 @@ def test_when_nobody_listens_it_goes_through_the_server(
 
 
 def test_who_has_no_keys_is_told_what_to_do(shared_server: Server, shell: Shell) -> None:
-    ann = keyed(shared_server, shell.folder, "nk-ann")
-    by_netcat(shared_server, "nk-bob")
-    old = member(shared_server, shell.folder, "nk-old")
+    ann = keyed(shared_server, shell.folder, "di-nk-ann")
+    by_netcat(shared_server, "di-nk-bob")
+    old = member(shared_server, shell.folder, "di-nk-old")
     for who, said, words in (
-        (ann, "nk-bob has no keys", ("send", "--direct", "nk-bob", "hi")),
-        (old, "chatctl secure", ("send", "--direct", "nk-ann", "hi")),
+        (ann, "di-nk-bob has no keys", ("send", "--direct", "di-nk-bob", "hi")),
+        (old, "chatctl secure", ("send", "--direct", "di-nk-ann", "hi")),
         (old, "chatctl secure", ("listen", "--direct")),
     ):
         ended = who.type(*words)
@@ -212,7 +212,7 @@ def test_a_server_that_listens_itself_gets_no_message(scene: Scene) -> None:
 def test_an_acknowledgement_that_is_lost_makes_no_second_message(
     shared_server: Server, shell: Shell
 ) -> None:
-    ann, bob = pair(shared_server, shell.folder, "lost")
+    ann, bob = pair(shared_server, shell.folder, "di-lost")
     with receiving(bob) as found:
         directly(ann, bob, "once", "--id", "same")
         # As the fallback does: the same message, under the same id, through the server.
@@ -244,7 +244,7 @@ def test_it_comes_back_with_the_server(tmp_path: Path) -> None:
 
 
 def test_a_profile_keeps_its_keys_over_a_login(shared_server: Server, shell: Shell) -> None:
-    ann, bob = pair(shared_server, shell.folder, "again")
+    ann, bob = pair(shared_server, shell.folder, "di-again")
     with receiving(bob):
         directly(ann, bob, "hi")
     before = _profile(bob)
@@ -263,7 +263,7 @@ def _profile(shell: Shell) -> dict[str, Any]:
 
 def test_what_the_server_never_saw(shared_server: Server, shell: Shell, tmp_path: Path) -> None:
     with lying(shared_server) as tap:
-        ann, bob = pair(shared_server, shell.folder, "tap")
+        ann, bob = pair(shared_server, shell.folder, "di-tap")
         for who in (ann, bob):
             who.address = tap.address
             _at(who, tap.address)

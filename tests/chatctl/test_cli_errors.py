@@ -20,6 +20,7 @@ from .shell import Shell, member
 NOT_COMMANDS = {
     *{"AUTH", "RESUME", "MSG", "HELP", "INFO", "PING", "QUIT"},
     *{"SALT", "SEAL", "VAULT", "STORE", "PUBLISH", "IDENTITY", "UNENROL", "WHERE"},
+    *{"ANSWER", "REFUSE", "UNSERVE"},
 }
 """Verbs that have no command of their own: `login`, `send` and others use them, or `call` does."""
 
@@ -62,7 +63,8 @@ def test_global_options_before_and_after(shared_server: Server, shell: Shell) ->
 
 def test_help(shell: Shell) -> None:
     shown = shell.done("--help").out
-    names = {function.__name__.rstrip("_") for heading in COMMANDS.values() for function in heading}
+    functions = [function for heading in COMMANDS.values() for function in heading]
+    names = {function.__name__.rstrip("_").replace("_", "-") for function in functions}
     assert {name for name in names if f" {name} " not in shown} == set()
     assert {verb for verb in WIRE if verb.lower() not in names} == NOT_COMMANDS
     assert "--limit" in shell.done("history", "--help").out

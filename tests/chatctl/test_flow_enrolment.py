@@ -65,6 +65,9 @@ def test_from_the_first_meeting_to_a_message(server: Server, tapped: Wire, tmp_p
     secrets.of(bob)
 
     assert alice.done("whoami", "--json").objects[0]["level"] == LEVEL
+    assert alice.done("call-service", "sqrt", "1764").out == "42\n"
+    refused = alice.type("call-service", "root", "1024", "10")
+    assert refused.status == 1 and "FORBIDDEN" in refused.err  # that takes level 3
 
     alice.type("send", BOB, TEXT)
     assert [item["text"] for item in bob.type("history", ALICE, "--json").objects] == [TEXT]

@@ -177,6 +177,6 @@ async def test_a_known_key_that_is_none(door: Door) -> None:
     point = LOW_ORDER[0]
     told = trust("NK", point)
     door.told = fingerprint_of(pin_of(point))
-    with pytest.raises(NotVerified, match="no point"):
+    with pytest.raises(NotVerified, match="for a key that is none"):
         await open_link(address(door, told))
     assert not door.asked

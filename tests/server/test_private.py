@@ -15,6 +15,8 @@ from tests.server.sealed_world import ELSEWHERE, seal, tell
 from tests.serving import own_address, running
 
 SECRETIVE = {
+    "ENROL": f"ENROL|alice|K7QM-2VXR-9HDP|{'A' * 43}",
+    "LOGIN": f"LOGIN|alice|{'A' * 43}",
     "ACTIVATE": "ACTIVATE|alice|12345678",
     "RECOVER": f"RECOVER|alice|12345678|{SECRET}",
     "REGISTER": f"REGISTER|bob|{SECRET}",
