@@ -10,7 +10,9 @@ import trio
 
 from chatd.protocol.commands import Info
 from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.lines import LINE_BYTES_MAX
 from chatd.protocol.services import Answer, CallMade, Refuse, Serve
+from chatd.protocol.wire import write_request
 
 from .client import Client
 from .desk import Desk
@@ -92,7 +94,7 @@ class Provider:
     async def _carry_out(self, call: CallMade, scope: trio.CancelScope) -> None:
         with scope:
             try:
-                outcome = Answer(call.id, await self._result(call))
+                outcome = _fitting(Answer(call.id, await self._result(call)))
             except Failed as failed:
                 await self._tell(call, Refuse(call.id, failed.sentence), failed.sentence)
             else:
@@ -134,3 +136,10 @@ class Provider:
 
 def _environ(call: CallMade) -> dict[str, str]:
     return {**os.environ, "CHATD_CALLER": call.caller, "CHATD_SERVICE": call.service}
+
+
+def _fitting(answer: Answer) -> Answer:
+    """What the server can read: a result grows by its escapes. Failed."""
+    if len(write_request(answer)) > LINE_BYTES_MAX:
+        raise Failed("The result is too long for a line.")
+    return answer

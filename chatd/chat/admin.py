@@ -18,7 +18,7 @@ from chatd.security.names import BadName, choose_user_name, user_name
 
 from .changes import SecretSet
 from .chat import Chat
-from .device_changes import EnrolmentGone, EnrolmentMade, LevelSet
+from .device_changes import DeviceGone, EnrolmentGone, EnrolmentMade, LevelSet
 from .enrolling import open_enrolment
 from .handlers.membership import end_membership
 from .model import Account, Enrolment
@@ -153,8 +153,7 @@ async def _revoke(order: Revoke, chat: Chat) -> Decision:
         enrolment = open_enrolment(chat, name)
         if enrolment is None:
             raise Refused(f"nobody is invited as {name}; chatd invites lists who is")
-        chat.directory.forget(enrolment)
-        chat.ledger.store(EnrolmentGone(enrolment.id))
+        _take_back(chat, enrolment)
         return Done()
 
     return decide
@@ -244,6 +243,16 @@ def _level(account: Account | None, wanted: int | None) -> int:
     if not 0 <= level <= LEVEL_MAX:
         raise Refused(f"a level is a number from 0 to {LEVEL_MAX}")
     return level
+
+
+def _take_back(chat: Chat, enrolment: Enrolment) -> None:
+    """It, and the device that used it and has never logged in, are good for nothing any more."""
+    device = None if enrolment.device is None else chat.directory.device(enrolment.device)
+    chat.directory.forget(enrolment)
+    chat.ledger.store(EnrolmentGone(enrolment.id))
+    if device is not None:
+        chat.directory.forget(device)
+        chat.ledger.store(DeviceGone(device.id))
 
 
 def _store(chat: Chat, enrolment: Enrolment) -> None:

@@ -35,6 +35,11 @@ def invited(chat: Chat, name: str, once_hash: bytes, key: bytes) -> Enrolment | 
     enrolment = open_enrolment(chat, name)
     account = chat.directory.account_named(name)
     device = chat.directory.device_with(key)
+    if account is not None and account.erased:
+        return None
+    if device is not None and chat.directory.account(device.account).erased:
+        chat.directory.forget(device)  # its row went with the account
+        device = None
     if enrolment is None or not hmac.compare_digest(once_hash, enrolment.once_hash):
         return None
     if enrolment.device is not None:  # and it has not logged in: its answer may have been lost

@@ -14,7 +14,8 @@ from chatd.security.throttle import Quota
 from .gateway_changes import CodeKind
 
 RESETS_MAX, RESETS_SECONDS = 30, 600
-"""From one address."""
+TRIES_MAX, TRIES_SECONDS = 60, 600
+"""From one address: codes that are asked for, and that are given back."""
 CODES_MAX, CODES_SECONDS = 5, 3_600
 """To one contact, and for one name: with five tries each, guessing takes thousands of years."""
 KEYS_KEPT_MAX = 100_000
@@ -49,11 +50,12 @@ def _codes() -> Quota:
 
 @dataclass(slots=True)
 class Gateway:
-    """`resets` count by address, `names` and `contacts` by what they say. `waiting`: about how many
-    messages are on their way out; `wake` is called where there is another. `contact`: one that was
-    typed, in its one form; raises BadContact."""
+    """`resets` and `tries` count by address, `names` and `contacts` by what they say. `waiting`:
+    about how many messages are on their way out; `wake` is called where there is another.
+    `contact`: one that was typed, in its one form; raises BadContact."""
 
     resets: Quota = field(default_factory=lambda: Quota(RESETS_MAX, RESETS_SECONDS, KEYS_KEPT_MAX))
+    tries: Quota = field(default_factory=lambda: Quota(TRIES_MAX, TRIES_SECONDS, KEYS_KEPT_MAX))
     names: Quota = field(default_factory=_codes)
     contacts: Quota = field(default_factory=_codes)
     waiting: int = 0

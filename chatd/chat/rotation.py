@@ -20,6 +20,9 @@ from .ports import Archive
 
 NONCE_BYTES = 16
 ORIGIN_BYTES = 32
+RESTORED = bytes(32)
+"""The hash of a device of which only the past is known, since an older database was restored: it
+may come once with any token, having proved its key."""
 
 
 def origin() -> bytes:
@@ -38,6 +41,8 @@ def used(archive: Archive, device: Device, token: str) -> bytes | None:
     hashed = token_hash(token)
     if hashed is None:
         return None
+    if device.token_hash == RESTORED:
+        return hashed
     raw = base64url.decode(token)
     nonce, proof = raw[:NONCE_BYTES], raw[NONCE_BYTES:]
     follows = hmac.compare_digest(proof, archive.token_proof(device.id, device.token_hash, nonce))
@@ -48,4 +53,5 @@ def used(archive: Archive, device: Device, token: str) -> bytes | None:
 def latest(archive: Archive, device: Device, token: str) -> bool:
     """Whether it is one that was made since the last log-in, for the next one."""
     hashed = used(archive, device, token)
-    return hashed is not None and hashed != device.token_hash
+    known = device.token_hash != RESTORED
+    return known and hashed is not None and hashed != device.token_hash

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import apsw
 
+from chatd.chat.rotation import RESTORED
 from chatd.security.keys import ServerKey
 
 from .check import open_to_read, verify
@@ -151,7 +152,7 @@ def _verify(draft: Path, file: Path, key: ServerKey) -> None:
 
 def _settle(draft: Path, codec: Codec) -> None:
     """Empty the journal, and skip seqs: what was posted after the copy was made is lost, but its
-    seqs were seen, and none is given out twice."""
+    seqs were seen, and none is given out twice. Nor is known which tokens devices have by now."""
     with closing(_open(draft)) as db, db:
         replay(db, codec)
         db.execute(
@@ -159,6 +160,7 @@ def _settle(draft: Path, codec: Codec) -> None:
             "(SELECT max(last_seq) FROM chunk WHERE conversation = conversation.id), 0))",
             (SEQS_SKIPPED,),
         )
+        db.execute("UPDATE device SET token_hash = ?", (RESTORED,))
 
 
 def _set_aside(database: Path, now: datetime) -> Path | None:

@@ -26,7 +26,7 @@ _SENT = Struct(">16sQQ")
 _KEYS_CACHED_MAX = 20_000
 SENDER_TAG_BYTES = 8
 DECOY_SALT_BYTES = 16
-_NOBODIES = 1 << 62
+NOBODIES = 1 << 62
 
 pack = msgspec.msgpack.Encoder().encode
 """What goes into the box of a chunk (a list of runs) or of a row of the journal (of entries)."""
@@ -78,7 +78,7 @@ class Codec:
     def nobody(self, name: str) -> int:
         """A number for a name that nobody has, far above all ids; always the same."""
         tag = self._key.tag("nobody", name, size=8)
-        return _NOBODIES | int.from_bytes(tag, "big") % _NOBODIES
+        return NOBODIES | int.from_bytes(tag, "big") % NOBODIES
 
     def decoy_kdf(self, name: str) -> str:
         """What an account of that name might derive its secret with; always the same."""

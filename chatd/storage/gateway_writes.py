@@ -10,7 +10,7 @@ import apsw
 from chatd.chat import gateway_changes as c
 from chatd.protocol.kdf import NONE
 
-from .codec import Codec
+from .codec import NOBODIES, Codec
 from .rows import Rows, delete, insert, replace, update
 
 CODE_KINDS: dict[c.CodeKind, int] = {"activate": 0, "recover": 1}
@@ -87,11 +87,13 @@ def _outgoing_gone(_codec: Codec, m: c.OutgoingGone) -> Rows:
 
 
 def tidy_codes(db: apsw.Connection, now_ms: int) -> None:
-    """Throw away registrations that were never activated, and codes of yesterday."""
+    """Throw away registrations that were never activated, codes of yesterday, and those of names
+    that nobody has, of which nobody has to be told that they have expired."""
     too_old = (now_ms - c.KEPT_MS,)
     db.execute(_CODES_OF_PENDING, too_old)
     db.execute("DELETE FROM pending WHERE created_ms <= ?", too_old)
     db.execute("DELETE FROM code WHERE expires_ms <= ?", too_old)
+    db.execute("DELETE FROM code WHERE expires_ms <= ? AND subject >= ?", (now_ms, NOBODIES))
 
 
 GATEWAY_WRITES: dict[type, Callable[[Codec, Any], Rows]] = {

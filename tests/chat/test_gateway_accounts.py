@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chatd.chat.gateway import CODES_MAX, TRIES_MAX
 from chatd.chat.gateway_changes import KEPT_MS
 from tests.chat.harness import SECRET, heads
 from tests.chat.outgoing import (
@@ -168,3 +169,26 @@ async def test_who_is_erased_meanwhile_is_not_brought_back(tmp_path: Path) -> No
         await says(world, alice, line, "RECOVER|FAILURE|DENIED")
         await says(world, alice, "RESET|alice", "RESET|SUCCESS")
         assert len(await letters(world)) == 1
+
+
+async def test_a_contact_is_not_written_to_too_often_under_many_names(tmp_path: Path) -> None:
+    async with asking(tmp_path, registration="open") as world:
+        names = ["alice", "bob", "carol"]
+        for name in names:
+            line = f"REGISTER|{name}|{SECRET}|contact={CONTACT}"
+            await says(world, world.connect(), line, "REGISTER|SUCCESS")
+        for name in names * 3:
+            await says(world, world.connect(), f"RESET|{name}", "RESET|SUCCESS")
+        assert len(await letters(world)) == CODES_MAX
+
+
+async def test_an_address_tries_so_many_codes_under_whatever_names(tmp_path: Path) -> None:
+    async with asking(tmp_path) as world:
+        client = world.connect("192.0.2.9")
+        lines = [f"ACTIVATE|nobody{number}|12345678" for number in range(TRIES_MAX + 1)]
+        *tried, last = await world.ask(client, *lines)
+        assert {line.split("|")[2] for line in tried} == {"DENIED"}
+        assert last.startswith("ACTIVATE|FAILURE|RATE_LIMITED|")
+        later(world, 1_000)
+        await world.store.tidy(world.chat.clock.now_ms())
+        assert world.store._db.execute("SELECT count(*) FROM code").get == 0

@@ -209,3 +209,16 @@ def test_json_is_exact(shared_server: Server, shell: Shell) -> None:
     with providing(kim, "tabs", "--", "printf", "a\\tb\\n\\n"):
         ended = kim.done("call-service", "--json", "tabs")
         assert json.loads(ended.out) == {"result": "a\tb\n"}
+
+
+def test_a_result_that_grows_too_long_ends_nothing(shared_server: Server, shell: Shell) -> None:
+    """Each of its backslashes is two on the wire."""
+    lou = member(shared_server, shell.folder, "sv-lou")
+    with (
+        providing(lou, "slashes", "--", "printf", "%s") as found,
+        shared_server.login("sv-lou") as peer,
+    ):
+        asked = "\\\\" * 32_760
+        assert peer.ask(f"CALL|slashes|{asked}").startswith("CALL|FAILURE|SERVICE_FAILED|")
+        assert found.next()["service"] == "slashes"
+        assert peer.ask("CALL|slashes|x") == "CALL|SUCCESS|x"

@@ -17,6 +17,7 @@ from chatd.security.throttle import address_block
 from .. import changes
 from ..chat import Chat
 from ..codes import demand_room, make_way, send_code, waiting
+from ..device_changes import EnrolmentGone
 from ..enrolling import reserved
 from ..gateway_changes import ContactSet, PendingMade
 from ..model import Account, PendingAccount, Session
@@ -124,7 +125,12 @@ async def erase(chat: Chat, client: Client, request: commands.Erase) -> Decision
 
     def decide() -> Reply:
         me, _ = _still_mine(chat, client, version)
-        for room in [chat.directory.room(room) for room in sorted(me.rooms)]:
+        invitation = chat.directory.enrolment(me.name)
+        rooms = [chat.directory.room(room) for room in sorted(me.rooms)]
+        if invitation is not None:
+            chat.directory.forget(invitation)
+            chat.ledger.store(EnrolmentGone(invitation.id))
+        for room in rooms:
             end_membership(chat, room, me, me.name, "")
         me.erased, client.session = True, None
         chat.ledger.store(changes.AccountErased(me.id), me)

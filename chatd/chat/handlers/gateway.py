@@ -27,6 +27,7 @@ _RECOVERED = "The password was set anew with a code; log in with the new one."
 @handles(gateway.Activate)
 async def activate(chat: Chat, client: Client, request: gateway.Activate) -> Decision:
     name = _name(request.user)
+    _within_tries(chat, client)
     reach = await chat.archive.reach(name, chat.clock.now_ms())
 
     def decide() -> Reply:
@@ -51,10 +52,11 @@ async def reset(chat: Chat, client: Client, request: gateway.Reset) -> Decision:
 
     def decide() -> Reply:
         demand_room(chat)
+        contact = _within_bound(chat, reach.contact)
         if reach.waiting is not None:
-            send_code(chat, "activate", reach.waiting, name, reach.contact)
+            send_code(chat, "activate", reach.waiting, name, contact)
         else:
-            send_code(chat, "recover", reach.account or reach.nobody, name, reach.contact)
+            send_code(chat, "recover", reach.account or reach.nobody, name, contact)
         return replies.Done()
 
     return decide
@@ -63,6 +65,7 @@ async def reset(chat: Chat, client: Client, request: gateway.Reset) -> Decision:
 @handles(gateway.Recover)
 async def recover(chat: Chat, client: Client, request: gateway.Recover) -> Decision:
     name = _name(request.user)
+    _within_tries(chat, client)
     _may_try(chat, client, name)
     kdf = request.kdf or NONE
     await strong_enough(chat, request.secret, name, kdf)
@@ -127,6 +130,20 @@ def _may_try(chat: Chat, client: Client, name: str) -> None:
 
 def _key(client: Client, name: str) -> tuple[str, str, str]:
     return address_block(client.address) or "", "code", name
+
+
+def _within_bound(chat: Chat, contact: str | None) -> str | None:
+    """None for one that was written to too often, under whatever names: nothing tells that."""
+    if contact is not None and chat.gateway.contacts.take(contact, chat.now()) > 0:
+        return None
+    return contact
+
+
+def _within_tries(chat: Chat, client: Client) -> None:
+    """RATE_LIMITED by address, whatever names are tried."""
+    block = address_block(client.address)
+    if block is not None and (wait := chat.gateway.tries.take(block, chat.now())) > 0:
+        raise rate_limited(wait, "Too many codes were tried from your address")
 
 
 def _within_quotas(chat: Chat, client: Client, name: str) -> None:
