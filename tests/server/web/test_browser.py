@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions
@@ -91,8 +91,9 @@ def tap(browser: Chrome) -> None:
 
 
 def comes_to(browser: Chrome, heading: str) -> None:
-    """Wait until the page with this heading is there."""
-    by, gone = (By.TAG_NAME, "h1"), [StaleElementReferenceException]
+    """Wait until the page with this heading is there. While one page follows another, the driver
+    may complain in several ways of what it has just found."""
+    by, gone = (By.TAG_NAME, "h1"), [WebDriverException]
     wait = WebDriverWait(browser, PATIENCE_SECONDS, ignored_exceptions=gone)
     wait.until(expected_conditions.text_to_be_present_in_element(by, heading))
 
