@@ -1,10 +1,30 @@
-"""The key that a device shows in the sealed channel, an X25519 pair, in base64url."""
+"""The key that a device shows in channels, an X25519 pair; in a profile it is base64url."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from chatd.protocol import base64url
 
 KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class DeviceKey:
+    """An X25519 key pair; `private` has 32 bytes."""
+
+    private: bytes = field(repr=False)
+
+    @cached_property
+    def public(self) -> bytes:
+        """32 bytes."""
+        from cryptography.hazmat.primitives.asymmetric.x25519 import (  # noqa: PLC0415
+            X25519PrivateKey,
+        )
+
+        key = X25519PrivateKey.from_private_bytes(self.private)
+        return key.public_key().public_bytes_raw()
 
 
 def fresh_device_key() -> str:
@@ -14,16 +34,6 @@ def fresh_device_key() -> str:
     )
 
     return base64url.encode(X25519PrivateKey.generate().private_bytes_raw())
-
-
-def public_of(private: str) -> str:
-    """What the server is told of it. ValueError for what is no key."""
-    from cryptography.hazmat.primitives.asymmetric.x25519 import (  # noqa: PLC0415
-        X25519PrivateKey,
-    )
-
-    key = X25519PrivateKey.from_private_bytes(key_bytes(private))
-    return base64url.encode(key.public_key().public_bytes_raw())
 
 
 def key_bytes(written: str) -> bytes:

@@ -7,16 +7,16 @@ go, alone; and one at a time logs in, because a token that is used twice looks s
 from __future__ import annotations
 
 import fcntl
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
 
 from .e2e import LockKey, lock, unlock
+from .files import lock_file, locked, replace_private
 from .problems import Problem, Status
-from .profile import Profile, encode, load, parse, profile_path, read_private, replace_private, save
+from .profile import Profile, encode, load, parse, profile_path, read_private, save
 
 AGAIN_SECONDS = 0.02
 
@@ -47,7 +47,7 @@ class Drawer:
 
     def change(self, change: Callable[[Profile], Profile]) -> Profile:
         """Replace what is kept now by what `change` makes of it, which is returned. As `read`."""
-        with self._alone("lock"):
+        with locked(self._beside("lock")):
             changed = change(self.read())
             self._write(changed)
         return changed
@@ -55,7 +55,7 @@ class Drawer:
     def lock(self, password: str, profile: Profile) -> None:
         """Keep `profile` under a password, whatever was there before. Raises BadPassword too."""
         key = LockKey.fresh(password)
-        with self._alone("lock"):
+        with locked(self._beside("lock")):
             self._key = key
             replace_private(self._path, lock(encode(profile), key))
             profile_path(self._name).unlink(missing_ok=True)
@@ -63,20 +63,20 @@ class Drawer:
     def relock(self, password: str) -> None:
         """Keep what is there under another password. As `read`."""
         key = LockKey.fresh(password)
-        with self._alone("lock"):
+        with locked(self._beside("lock")):
             profile = self.read()
             self._key = key
             self._write(profile)
 
     def remove(self) -> None:
         """Keep it no more. OSError."""
-        with self._alone("lock"):
+        with locked(self._beside("lock")):
             self._path.unlink(missing_ok=True)
 
     @asynccontextmanager
     async def login(self) -> AsyncIterator[None]:
         """While this lasts, no other command logs in with this profile. OSError."""
-        with _opened(self._beside("login")) as handle:
+        with lock_file(self._beside("login")) as handle:
             while not _taken(handle):  # noqa: ASYNC110  no event tells
                 await trio.sleep(AGAIN_SECONDS)
             yield
@@ -89,25 +89,8 @@ class Drawer:
         else:
             raise Problem(Status.FAULT, "An enrolled device is kept under a password only")
 
-    @contextmanager
-    def _alone(self, kind: str) -> Iterator[None]:
-        with _opened(self._beside(kind)) as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-
     def _beside(self, kind: str) -> Path:
         return self._path.with_name(f".{self._name}.{kind}")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """A file that stays, for the system to note who has it; closing it, or dying, lets it go."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def _taken(handle: int) -> bool:

@@ -20,7 +20,7 @@ from chatd.protocol.errors import ChatError, Code
 from .address import Address
 from .client import Client, connect
 from .desk import Desk
-from .device_key import fresh_device_key, key_bytes, public_of
+from .device_key import DeviceKey, fresh_device_key, key_bytes
 from .e2e import Content, DoesNotOpen, OwnKeys, RecoveryKey
 from .enrolled import shared_key
 from .entering import device_of
@@ -110,7 +110,7 @@ def _request(profile: Profile) -> Enrol:
     device, user = device_of(profile), profile.user
     assert device.pending is not None and user is not None
     keys = OwnKeys(device.pending.keys)
-    public = key_bytes(public_of(device.key))
+    public = DeviceKey(key_bytes(device.key)).public
     return Enrol(user, device.pending.once, public, keys.published(user))
 
 

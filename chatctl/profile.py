@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from chatd.protocol import base64url
 
 from .device_key import key_bytes
 from .e2e import WrappingKey
+from .files import replace_private
 from .problems import Problem, Status, usage
 from .trust import Trust
 
@@ -156,32 +156,6 @@ def save(name: str, profile: Profile) -> None:
 def encode(profile: Profile) -> bytes:
     """As JSON."""
     return msgspec.json.encode(profile)
-
-
-def replace_private(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600, whole or not at all, and for good once this returns. OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The file is made with mode 0600, so the token is never readable by others.
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink()
-        raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    # A power cut must not bring back an older file, with a token that looks stolen by then.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _key(written: str | None) -> bytes | None:

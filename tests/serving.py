@@ -251,9 +251,16 @@ def running(
     """A server that runs; killed afterwards, if it still does, and all connections closed."""
     server = Server(folder, host=host, tls=tls)
     server.settings |= settings
+    with started(server):
+        yield server
+
+
+@contextmanager
+def started(server: Server) -> Iterator[None]:
+    """It runs; killed afterwards, if it still does, and all connections closed."""
     server.start()
     try:
-        yield server
+        yield
     finally:
         server.part()
         if server.process is not None:

@@ -15,7 +15,7 @@ from chatd.protocol.wire import read_answer, read_known, write_request
 from chatd.security.channel import Channel, HandshakeError, Initiator
 
 from ..address import Address
-from ..device import DeviceKey
+from ..device_key import DeviceKey
 from ..e2e import Bound, E2eError, OwnKeys, bind, read_bound
 from ..errors import ConnectionFailed, ConnectionLost, sentence_of
 from ..sealing import SealedStream

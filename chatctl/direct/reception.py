@@ -12,7 +12,8 @@ from chatd.security.channel import Acceptor
 from ..address import Address
 from ..client import Client
 from ..desk import Desk
-from ..device import DeviceKey, device_key
+from ..device import device_key
+from ..device_key import DeviceKey
 from ..errors import ConnectionLost
 from ..locallog import Keeper
 from ..opener import Read

@@ -10,7 +10,6 @@ append, the last of them perhaps cut. The former are taken in, the latter is cut
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..files import locked, sync_folder
 from .chain import START, Broken, Chain, Head, Line, hash_of
 
 SEGMENT_BYTES_MAX = 16 * 1024 * 1024
@@ -49,23 +49,18 @@ class Store:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Nobody else appends or reads meanwhile. OSError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked(self._path("lock")):
             yield
-        finally:
-            os.close(handle)
 
     def begin(self) -> None:
         """Make an empty log. OSError."""
         self._write_head(Head())
 
     def remove(self) -> None:
-        """All of it. OSError."""
+        """All of it, and what a crash may have left. OSError."""
         for one in self._segments():
             self._path(f"{one}.log").unlink()
-        for ending in ("head", "lock"):
+        for ending in ("head.new", "head", "lock"):
             with suppress(FileNotFoundError):
                 self._path(ending).unlink()
 
@@ -220,11 +215,7 @@ class Store:
             file.flush()
             os.fsync(handle)
         scratch.replace(self._path("head"))
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._folder)
 
     def _path(self, ending: str) -> Path:
         return self._folder / f"{self._base}.{ending}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import trio
 from trio.testing import memory_stream_pair
 
-from chatctl.device import DeviceKey
+from chatctl.device_key import DeviceKey
 from chatctl.direct.caller import Me, deliver
 from chatctl.direct.door import Door, open_door, port_of
 from chatctl.direct.guest import Guest, Host, Over

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chatctl.desk import Desk
-from chatctl.device import DeviceKey, device_key, kept_secret
+from chatctl.device import device_key, kept_secret
+from chatctl.device_key import DeviceKey
 from chatctl.problems import Problem
 from chatctl.profile import Profile, profile_path, save
 from tests.sealed import Caller, text

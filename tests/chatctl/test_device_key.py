@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatctl.device_key import fresh_device_key, key_bytes, public_of
+from chatctl.device_key import DeviceKey, fresh_device_key, key_bytes
 from tests.sealed import Caller, text
 
 
@@ -14,10 +14,10 @@ def test_a_key_and_its_public_half() -> None:
     private = fresh_device_key()
     assert private != fresh_device_key()
     for written in (text(alice), private):
-        assert key_bytes(public_of(written)) == Caller.public(key_bytes(written))
+        assert DeviceKey(key_bytes(written)).public == Caller.public(key_bytes(written))
 
 
 @pytest.mark.parametrize("written", ["", "A", "A" * 42, "A" * 44, "ä" * 43, "A" * 42 + "B"])
 def test_what_is_no_key(written: str) -> None:
     with pytest.raises(ValueError, match=r"key|base64"):
-        public_of(written)
+        DeviceKey(key_bytes(written))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.serving import Server
+from tests.serving import Server, started
 
 PLUG_IN = """
 import sys
@@ -89,13 +89,8 @@ def plugged(folder: Path, **settings: object) -> Iterator[Server]:
     install(folder / "site")
     server = Plugged(folder)
     server.settings |= settings
-    server.start()
-    try:
+    with started(server):
         yield server
-    finally:
-        server.part()
-        if server.process is not None:
-            server.kill()
 
 
 def test_installed_services_are_loaded_and_broken_ones_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.kdf import NONE
 from chatd.security.contacts import BadContact
-from chatd.security.names import BadName, choose_user_name
+from chatd.security.names import BadName, choose_user_name, user_name
 from chatd.security.throttle import address_block
 
 from .. import changes
@@ -178,6 +178,14 @@ async def attempt(
             chat.slowdown.fail(key, chat.now())
             raise wrong()
         chat.slowdown.succeed(key)
+
+
+def possible_name(raw: str) -> str:
+    """A name as accounts have it; empty where it can be no name."""
+    try:
+        return user_name(raw)
+    except BadName:
+        return ""
 
 
 def wrong_secret() -> ChatError:

@@ -11,7 +11,6 @@ from chatd.protocol import devices, replies
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.wire import write_event
-from chatd.security.names import BadName, user_name
 from chatd.security.throttle import address_block
 
 from ..chat import Chat
@@ -21,7 +20,7 @@ from ..model import Account, Device, Session
 from ..ports import Client, Provable
 from ..registry import Decision, handles
 from ..rotation import next_token, used
-from .accounts import attempt
+from .accounts import attempt, possible_name
 from .sealed import Publishing, verified_keys
 from .sessions import open_session
 
@@ -40,7 +39,7 @@ class _Verdict(Enum):
 async def enrol(chat: Chat, client: Provable, request: devices.Enrol) -> Decision:
     if not client.encrypted and address_block(client.address) is not None:
         raise ChatError(Code.INSECURE, "Send no one-time ID in the clear: SEAL first, or use TLS.")
-    name = _possible(request.user)
+    name = possible_name(request.user)
     once_hash = chat.archive.once_hash(request.one_time_id)
 
     async def right() -> bool:
@@ -68,7 +67,7 @@ async def login(chat: Chat, client: Provable, request: devices.Login) -> Decisio
     key = client.device_key
     if key is None:
         raise ChatError(Code.INSECURE, "Seal with the device's key first: SEAL|IK|message.")
-    name = _possible(request.user)
+    name = possible_name(request.user)
 
     async def right() -> bool:
         verdict, *_ = await chat.asking(lambda: _judged(chat, key, name, request.device_token))
@@ -115,14 +114,6 @@ async def unenrol(chat: Chat, client: Client, request: devices.Unenrol) -> Decis
         return replies.Done()
 
     return decide
-
-
-def _possible(raw: str) -> str:
-    """A name as accounts have it; empty where it can be no name."""
-    try:
-        return user_name(raw)
-    except BadName:
-        return ""
 
 
 async def _publishing(chat: Chat, name: str, jwks: str) -> Publishing | None:

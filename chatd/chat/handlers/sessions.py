@@ -8,7 +8,6 @@ from chatd.protocol import commands, events, replies
 from chatd.protocol.declare import Reply
 from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.wire import write_event
-from chatd.security.names import BadName, user_name
 from chatd.security.tokens import new_session_id, new_token, token_hash
 
 from .. import changes
@@ -16,7 +15,7 @@ from ..chat import Chat
 from ..model import Account, Session
 from ..ports import Client
 from ..registry import Decision, handles
-from .accounts import prove, wrong_secret
+from .accounts import possible_name, prove, wrong_secret
 
 _PAGE = 500
 _DAY_MS = 86_400_000
@@ -24,9 +23,9 @@ _DAY_MS = 86_400_000
 
 @handles(commands.Auth)
 async def auth(chat: Chat, client: Client, request: commands.Auth) -> Decision:
-    user = _possible(request.user)
-    known = await chat.archive.credentials(user or "")  # read, whoever it is: it takes as long
-    await prove(chat, client, user or "", request.secret, known and known[1])
+    user = possible_name(request.user)
+    known = await chat.archive.credentials(user)  # read, whoever it is: it takes as long
+    await prove(chat, client, user, request.secret, known and known[1])
     if known is None:
         raise wrong_secret()
     id_, hashed, version = known
@@ -117,13 +116,6 @@ async def welcome(chat: Chat, client: Client) -> bytes:
     lines = [*map(write_event, told)]
     lines += [write_event(events.Invited(room, by)) for room, by in invites]
     return b"".join(lines)
-
-
-def _possible(raw: str) -> str | None:
-    try:
-        return user_name(raw)
-    except BadName:
-        return None
 
 
 def _no_token() -> ChatError:

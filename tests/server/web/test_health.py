@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.server.web.health import FRESH_SECONDS, PROBE_SECONDS_MAX, TROUBLE_SECONDS, Health
-from tests.chat.harness import World, serving
+from tests.chat.harness import Client, World, serving
 from tests.peer import Peer
 from tests.server.test_full_disk import TEXT, disk
 from tests.server.web.world import web_server
@@ -52,16 +52,22 @@ async def test_the_disk_is_bothered_once_a_second(tmp_path: Path, mock_clock: Mo
         assert (wal.stat().st_mtime_ns, wal.stat().st_size) != first
 
 
+async def a_batch_fails(world: World) -> Client:
+    """Somebody's request could not be stored."""
+    alice = await world.login("alice")
+    world.store.hold()
+    alice.send("JOIN|#ops")
+    await world.rest()
+    world.store.fail()
+    await world.rest()
+    return alice
+
+
 async def test_a_batch_that_failed_is_told_until_one_does_not(
     tmp_path: Path, mock_clock: MockClock
 ) -> None:
     async with serving(tmp_path) as world:
-        alice = await world.login("alice")
-        world.store.hold()
-        alice.send("JOIN|#ops")
-        await world.rest()
-        world.store.fail()
-        await world.rest()
+        alice = await a_batch_fails(world)
         assert "disk is full" in str(await health(world).problem())
         assert world.committer.failures == 1
         assert (await world.ask(alice, "JOIN|#ops"))[0].startswith("JOIN|SUCCESS|")
@@ -72,12 +78,7 @@ async def test_a_batch_that_failed_is_told_for_a_minute(
     tmp_path: Path, mock_clock: MockClock
 ) -> None:
     async with serving(tmp_path) as world:
-        alice = await world.login("alice")
-        world.store.hold()
-        alice.send("JOIN|#ops")
-        await world.rest()
-        world.store.fail()
-        await world.rest()
+        await a_batch_fails(world)
         asked = health(world)
         mock_clock.jump(TROUBLE_SECONDS - 1)
         assert await asked.problem() is not None
