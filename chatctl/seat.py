@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-
 import trio
 
 from .client import Client
+from .ending import stop_when_told
 from .harmless import harmless
 from .locallog import Keeper
 from .privacy import Privacy
@@ -46,7 +45,7 @@ class Seat:
     async def run(self, conversation: str | None) -> None:
         """Until one leaves. Raises what ended it otherwise."""
         async with self._screen.open(), trio.open_nursery() as nursery:
-            nursery.start_soon(self._until_told, nursery.cancel_scope)
+            nursery.start_soon(stop_when_told, nursery.cancel_scope)
             nursery.start_soon(self._until_stopped, nursery.cancel_scope)
             nursery.start_soon(self._talk.follow)
             await self._talk.start(conversation)
@@ -74,9 +73,3 @@ class Seat:
         if self._client.connected:
             await self._screen.stopped.wait()
         scope.cancel()
-
-    async def _until_told(self, scope: trio.CancelScope) -> None:
-        """Leave the terminal as it was, also when told to end."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
-            async for _ in signals:
-                scope.cancel()

@@ -15,6 +15,7 @@ from chatd.protocol.events import IdentityChanged, Message, UnreadSince
 from ..client import Client
 from ..completion import complete_conversation
 from ..desk import Desk
+from ..ending import stop_when_told
 from ..happenings import Away, Back, Missed
 from ..locallog import Keeper, keeping
 from ..opener import Read
@@ -85,6 +86,7 @@ async def listen(
         secrets = await privacy(desk, client)
         for conversation in conversations or ():
             await client.call(History(conversation, limit=1))  # refuses what is misspelt
+        nursery.start_soon(stop_when_told, nursery.cancel_scope)
         nursery.start_soon(_stop_when_unread, nursery.cancel_scope)
         listener = _Listener(desk, client, secrets, keeper, conversations or (), unread, events)
         if direct:

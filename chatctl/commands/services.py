@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from typing import Annotated
 
 import trio
@@ -13,6 +12,7 @@ from chatd.protocol.services import Call, Serve, Services
 
 from ..completion import complete_service
 from ..desk import Desk
+from ..ending import stop_when_told
 from ..harmless import harmless_lines
 from ..output import fields_of
 from ..problems import usage as wrong_usage
@@ -86,12 +86,5 @@ async def serve(
         raise wrong_usage(f"{command[0]}: there is no such program")
     offer = Serve(name, level, usage, description)
     async with desk.login(reconnect=True) as client, trio.open_nursery() as nursery:
-        nursery.start_soon(_stop_when_told, nursery.cancel_scope)
+        nursery.start_soon(stop_when_told, nursery.cancel_scope)
         await Provider(desk, client, offer, Job(command, stdin, jobs)).run()
-
-
-async def _stop_when_told(scope: trio.CancelScope) -> None:
-    """End in good order, so that no program is left behind."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
-        async for _ in signals:
-            scope.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.peer import PATIENCE_SECONDS
 from tests.serving import Server
 
 from .shell import Shell, member, posts
@@ -25,7 +26,7 @@ def heard(server: Server, shell: Shell, user: str, *texts: str) -> Shell:
         posts(server, f"{user}-w", user, "the end")
         assert found.texts(1) == ["the end"]
         found.process.terminate()
-        found.process.wait()
+        assert found.process.wait(PATIENCE_SECONDS) == 0
     return who
 
 

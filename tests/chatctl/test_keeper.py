@@ -15,7 +15,7 @@ from chatctl.locallog.keeper import WAITING_MAX
 from chatctl.opener import Read
 from chatd.protocol.events import Message
 
-from .test_local_log import Place, direct
+from .local_log_world import Place, direct
 
 
 @asynccontextmanager
