@@ -87,6 +87,8 @@ class Engine:
             next_us = self._end_us if self._gap_us is None else self._fall_due(now)
             self._turn((min(next_us, self._end_us) - self._now()) / 1e6)
         self._sending = False
+        if self._gap_us is not None:  # what it had no time to look at has fallen due all the same
+            self._fall_due(min(self._now(), self._end_us - 1))
         self.tally.sending_us = self._now()
         self.tally.cpu_share = (time.process_time_ns() - cpu_ns) / 1e3 / self.tally.sending_us
 

@@ -16,6 +16,7 @@ from chatctl.load.engine import Engine
 from chatctl.load.peer import Peer, aim_at
 from chatctl.load.tally import Tally
 from chatctl.load.watch import Watch
+from tests.peer import PATIENCE_SECONDS
 
 MARK = "abc123"
 TIME = "2026-11-21T04:05:06.789Z"
@@ -46,16 +47,28 @@ def acknowledging(line: str) -> str:
 
 
 def measured(
-    answer: Answer, *, window: int = 1, rate: float | None = None, payload_bytes: int = 64
+    answer: Answer,
+    *,
+    window: int = 1,
+    rate: float | None = None,
+    payload_bytes: int = 64,
+    lines: int | None = None,
 ) -> Served:
-    """Measure for a moment, with one sender."""
+    """Measure for a moment, or until the other end has read so many lines, with one sender."""
     here, there = socket.socketpair()
     here.setblocking(False)
     with closing(here), closing(there), Watch() as watch:
         peer = Peer(here, [aim_at("#bench", MARK, payload_bytes, 0)])
-        engine = Engine(watch, [peer], MARK, window, rate, 0.1)
+        seconds = 0.1 if lines is None else PATIENCE_SECONDS
+        engine = Engine(watch, [peer], MARK, window, rate, seconds)
         found = Served(engine.tally)
-        thread = threading.Thread(target=serve, args=(there, answer, found))
+
+        def answered(line: str) -> str:
+            if len(found.lines) == lines:
+                engine.stop()
+            return answer(line)
+
+        thread = threading.Thread(target=serve, args=(there, answered, found))
         thread.start()
         try:
             engine.run()
@@ -82,7 +95,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_without_a_rate_the_window_is_kept_full() -> None:
-    found = measured(acknowledging, window=3)
+    found = measured(acknowledging, window=3, lines=10)
     assert found.tally.sent == found.tally.acknowledged == found.tally.ack.count > 3
     assert found.dues_us[:3] == [found.dues_us[0]] * 3
     assert len(found.dues_us) == found.tally.sent
@@ -100,6 +113,12 @@ def test_what_a_stalled_server_keeps_from_being_sent_is_counted(impatient: None)
     assert found.dues_us == [0, 1_000, 2_000]
     assert (found.tally.sent, found.tally.unanswered, found.tally.unsent) == (3, 3, 97)
     assert found.tally.overdue
+
+
+def test_what_falls_due_when_it_does_not_look_is_counted(impatient: None) -> None:
+    """Nobody looks at every microsecond, least of all at the last one."""
+    found = measured(lambda _: "", window=3, rate=1_000_000)
+    assert (found.tally.sent, found.tally.unsent) == (3, 99_997)
 
 
 def test_other_peoples_messages_are_not_counted() -> None:
