@@ -6,10 +6,29 @@ Nothing here waits by the clock: `PATIENCE_SECONDS` only ends a test that would 
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 PATIENCE_SECONDS = 60.0
+
+
+def eventually(so: Callable[[], bool]) -> bool:
+    """Whether something becomes so that somebody else sees to; looks again and again."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (found := so()) and time.monotonic() < until:
+        pass
+    return found
+
+
+@contextmanager
+def nowhere() -> Iterator[int]:
+    """A port at which nobody listens, and nobody will meanwhile."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield int(sock.getsockname()[1])
 
 
 class Peer:

@@ -13,7 +13,7 @@ from bench.peers import CannotStart, Peer
 from bench.servers import Server
 from bench.throughput import Cell
 
-SECONDS = 0.05
+SECONDS = 0.2
 PAIRS = Cell(4, "--scenario pairs --pairs 2 --warm 0 --phases 1:4")
 ROOM = Cell(5, "--scenario fanout --members 5 --warm 0 --phases 2:8", tenth=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from collections.abc import AsyncIterator
@@ -19,8 +20,13 @@ from chatd.protocol.events import Message
 from tests.peer import PATIENCE_SECONDS
 from tests.serving import SECRET, Server, Tls
 
-PORTS = range(20_000, 30_000)
-"""Below those that systems hand out, so that nobody else takes one while its server is down."""
+WHOLE_TEST_SECONDS = 10 * PATIENCE_SECONDS
+"""For all that a test waits for one after the other: its server may start many times."""
+WORKERS_MAX = 64
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = range(20_000 + _WORKER % WORKERS_MAX, 30_000, WORKERS_MAX)
+"""Below those that systems hand out, and each worker has its own, so that nobody else takes one
+while its server is down."""
 
 
 def free_port() -> int:
@@ -63,7 +69,7 @@ async def mortal(folder: Path, **settings: object) -> AsyncIterator[SteadyServer
     made = SteadyServer(folder, tls=None, **settings)
     await made.begin()
     try:
-        with trio.fail_after(PATIENCE_SECONDS):
+        with trio.fail_after(WHOLE_TEST_SECONDS):
             yield made
     finally:
         if made.process is not None:

@@ -20,13 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.peer import PATIENCE_SECONDS
+from tests.peer import PATIENCE_SECONDS, eventually
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TYPED = re.compile(r"(\w+)\$ (.*)")
 _READY, _GOES_ON = "<ready>", "> "
 _ANY = "…"
-_LOOKS_MAX = 50
 LINE = re.compile(r"chat-enrol://[^\s']+")
 _ASKS = re.compile(r"(?:^|\n)(?:Password(?: (?:for|of) profile '\w+')?|Once more): \Z")
 _ASKS_WHETHER = re.compile(r"\[y/N\] \Z")
@@ -116,7 +115,7 @@ class Console:
         shown = ""
         while shown.count("\n") < lines:
             shown += self._read()
-        assert any(settled() for _ in range(_LOOKS_MAX))
+        assert eventually(settled)
         self._keys("\x03")
         self._until_ready()
         return shown

@@ -44,8 +44,8 @@ class Terminal:
         argv = shell.argv(*words)
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            termios.tcsetwinsize(0, (LINES, COLUMNS))
             os.execve(argv[0], argv, shell.environ)
-        termios.tcsetwinsize(self._fd, (LINES, COLUMNS))
         self._display = _Display(self._fd)
         self._stream = pyte.ByteStream(self._display)
         self._status: int | None = None

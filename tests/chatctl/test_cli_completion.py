@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 from tests.serving import Server
 
 from .shell import Shell, member
+
+PATIENT = "from chatctl import cli, completion; completion.PATIENCE_SECONDS = 60; cli.main()"
+"""As a key press does it, but on a machine that may be busy."""
 
 
 def completed(shell: Shell, typed: str) -> list[str]:
     """What bash is offered for the last word."""
     asked = {"_CHATCTL_COMPLETE": "complete_bash", "COMP_WORDS": typed}
     ended = subprocess.run(
-        shell.argv(),
+        [sys.executable, "-c", PATIENT],
         env={**shell.environ, **asked, "COMP_CWORD": str(typed.count(" "))},
         cwd=shell.folder,
         capture_output=True,
@@ -47,4 +51,13 @@ def test_without_login_or_server_there_is_nothing(shared_server: Server, shell: 
 
 
 def test_the_script_for_the_shell(shell: Shell) -> None:
-    assert "_CHATCTL_COMPLETE=complete_bash" in shell.type("--show-completion", "bash").out
+    """Which it is, it sees by who has started it."""
+    ended = subprocess.run(
+        ["bash", "-c", '"$@"; exit', "bash", *shell.argv("--show-completion")],
+        env=shell.environ,
+        cwd=shell.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "_CHATCTL_COMPLETE=complete_bash" in ended.stdout, ended

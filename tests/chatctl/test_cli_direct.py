@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chatd.protocol import base64url
+from tests.peer import eventually
 from tests.serving import SECRET, Server, running
 
 from .client_world import SteadyServer
@@ -21,7 +22,6 @@ from .shell import Shell, by_netcat, member
 from .test_cli_listen import Listening
 from .victims import Scene
 
-LOOKS_MAX = 50
 AWAY = "it goes through the server"
 
 
@@ -235,8 +235,8 @@ def test_it_comes_back_with_the_server(tmp_path: Path) -> None:
             assert b"Connection lost" in lost
             assert b"Connected again" in back
             # It says LISTEN anew a moment later.
-            sent = (ann.type("send", "--direct", bob.profile, "hi").out for _ in range(LOOKS_MAX))
-            assert any("Delivered" in out for out in sent)
+            words = ("send", "--direct", bob.profile, "hi")
+            assert eventually(lambda: "Delivered" in ann.type(*words).out)
             while "direct" not in found.next():
                 pass
     finally:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from chatctl.app import COMMANDS
 from chatd.protocol.declare import COMMANDS as WIRE
-from tests.peer import PATIENCE_SECONDS
+from tests.peer import PATIENCE_SECONDS, nowhere
 from tests.serving import Server
 
 from .shell import Shell, member
@@ -70,20 +69,13 @@ def test_help(shell: Shell) -> None:
     assert "--limit" in shell.done("history", "--help").out
 
 
-@pytest.fixture
-def nowhere() -> Iterator[str]:
-    """An address at which nothing listens, and nothing will."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{sock.getsockname()[1]}"
-
-
-def test_no_server(shell: Shell, nowhere: str) -> None:
-    for address in (nowhere, f"unix:{shell.folder}/none"):
-        shell.address = address
-        ended = shell.type("call", "PING")
-        assert (ended.status, ended.out, ended.err.count("\n")) == (3, "", 1)
-        assert address in ended.err
+def test_no_server(shell: Shell) -> None:
+    with nowhere() as port:
+        for address in (f"127.0.0.1:{port}", f"unix:{shell.folder}/none"):
+            shell.address = address
+            ended = shell.type("call", "PING")
+            assert (ended.status, ended.out, ended.err.count("\n")) == (3, "", 1)
+            assert address in ended.err
 
 
 def test_no_chat_server(shell: Shell) -> None:

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from chatctl.e2e import seal_vault
 from chatd.protocol.fields import VAULT_BYTES_MAX
-from tests.peer import PATIENCE_SECONDS
+from tests.peer import PATIENCE_SECONDS, eventually
 from tests.serving import Server
 
 from .client_world import SteadyServer
 from .sealed_world import content_of, device, entered, keyed, kinds, texts, told, wrapping_key
 from .shell import Shell
 from .test_cli_listen import listening
-
-LOOKS_MAX = 50
 
 
 def test_two_devices_listen(shared_server: Server, shell: Shell) -> None:
@@ -29,7 +27,7 @@ def test_two_devices_listen(shared_server: Server, shell: Shell) -> None:
         here = stack.enter_context(listening(ann, "two-bob"))
         assert here.texts(1) == ["first"]
         # What one device has read is not unread for the other.
-        assert any("two-bob" not in ann.done("unread").out for _ in range(LOOKS_MAX))
+        assert eventually(lambda: "two-bob" not in ann.done("unread").out)
         there = stack.enter_context(listening(phone))
         assert there.texts(1) == ["for the phone"]
         bob.done("send", "--lines", "two-ann", stdin="\n".join(map(str, range(50))))

@@ -29,6 +29,7 @@ from chatd.protocol.errors import ChatError, Code
 from chatd.protocol.events import MemberJoined, Message, UnreadSince
 from chatd.protocol.replies import Joined, Ponged, RoomItem
 from tests.chatctl.client_world import SteadyServer, person, texts
+from tests.peer import nowhere
 from tests.serving import SECRET, Server
 
 
@@ -221,19 +222,17 @@ async def test_a_unix_socket_serves_as_well(server: Server) -> None:
 
 
 async def test_where_nobody_listens() -> None:
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listeners[0].socket.getsockname()[1]
-    await listeners[0].aclose()
-    for server, why in (
-        (f"127.0.0.1:{port}", "127.0.0.1:[0-9]+: Connection refused"),
-        (f"localhost:{port}", "Connection refused"),
-        ("no-such-host.invalid", "no-such-host.invalid:4040: "),
-        ("unix:/nowhere/at/all", "unix:/nowhere/at/all: No such file"),
-        ("no address:x", "HOST:PORT"),
-    ):
-        with pytest.raises(CannotConnect, match=why):
-            async with connect(server):
-                raise AssertionError("nobody listens there")
+    with nowhere() as port:
+        for server, why in (
+            (f"127.0.0.1:{port}", "127.0.0.1:[0-9]+: Connection refused"),
+            (f"localhost:{port}", "Connection refused"),
+            ("no-such-host.invalid", "no-such-host.invalid:4040: "),
+            ("unix:/nowhere/at/all", "unix:/nowhere/at/all: No such file"),
+            ("no address:x", "HOST:PORT"),
+        ):
+            with pytest.raises(CannotConnect, match=why):
+                async with connect(server):
+                    raise AssertionError("nobody listens there")
 
 
 async def test_what_is_no_chat_server(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from chatd.protocol.replies import Handshaken
 from chatd.protocol.sealed import Seal
 from chatd.protocol.wire import read_request, write_success
 from chatd.security.channel import Acceptor, Channel
-from tests.peer import PATIENCE_SECONDS
+from tests.peer import PATIENCE_SECONDS, nowhere
 
 from .direct_world import ALICES, BOBS, MALLORYS
 
@@ -223,8 +223,5 @@ async def test_what_is_no_client_at_all(first: bytes) -> None:
 
 
 async def test_nobody_there() -> None:
-    listeners = await open_door("127.0.0.1", 0)
-    port = port_of(listeners)
-    await listeners[0].aclose()
-    with pytest.raises(NotDirect, match="cannot be reached"):
+    with nowhere() as port, pytest.raises(NotDirect, match="cannot be reached"):
         await sent(port)

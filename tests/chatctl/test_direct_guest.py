@@ -20,9 +20,9 @@ from chatctl.e2e import OwnKeys, bind
 from chatctl.errors import ConnectionLost
 from chatctl.transport import Transport
 from chatd.protocol.errors import ChatError
-from tests.peer import PATIENCE_SECONDS
 from tests.serving import Server
 
+from .client_world import WHOLE_TEST_SECONDS
 from .direct_world import Bob, Visitor, bob_listens, sends, visiting
 from .sealed_world import entered, keyed, newcomer, sealed_by
 from .shell import by_netcat
@@ -47,7 +47,7 @@ async def bob(
     keyed(shared_server, tmp_path, f"bob{name}")
     newcomer(shared_server, f"alice{name}", KEYS).close()
     knows = {f"alice{name}": KEYS}
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(WHOLE_TEST_SECONDS):
         async with bob_listens(shared_server, tmp_path, f"bob{name}", knows) as listens:
             yield listens
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from chatctl.e2e import Master, accepted_kdf
+from tests.peer import eventually
 from tests.serving import SECRET, Server, running
 from tests.sources import ROOT
 
@@ -25,7 +26,6 @@ from .shell import Shell
 PROTOCOL = (ROOT / "protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
 NETCAT = "nc.openbsd"
-LOOKS_MAX = 100
 
 
 class Town:
@@ -80,7 +80,7 @@ class Town:
     def play_once_found(self, user: str, played: list[Step]) -> None:
         """Play these once `user` listens directly."""
         shell = self.shell(played[0].user)
-        assert any(shell.type("call", "WHERE", user).status == 0 for _ in range(LOOKS_MAX))
+        assert eventually(lambda: shell.type("call", "WHERE", user).status == 0)
         for step in played:
             self.play(step)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from chatctl.program import Failed, output_of
 from chatd.protocol.fields import TEXT_BYTES_MAX
@@ -103,10 +104,23 @@ async def test_a_result_is_bounded() -> None:
     assert await refusal("sh", "-c", wide) == too_big
 
 
-async def test_what_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
-    script = f"sleep 1000 & echo $! >{tmp_path}/child; trap '' TERM; wait"
-    assert await refusal("sh", "-c", script, seconds_max=0.5) == "It took too long."
-    assert await gone(int((tmp_path / "child").read_text()))
+async def test_what_takes_too_long_is_killed_with_its_children(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    fifo, child = tmp_path / "fifo", tmp_path / "child"
+    os.mkfifo(fifo)
+    script = f"sleep 1000 & echo $! >{child}; trap '' TERM; echo >{fifo}; wait"
+    said: list[str] = []
+
+    async def ask() -> None:
+        said.append(await refusal("sh", "-c", script))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.to_thread.run_sync(fifo.read_text)
+        mock_clock.jump(PATIENCE_SECONDS + 1)
+    assert said == ["It took too long."]
+    assert await gone(int(child.read_text()))
 
 
 async def test_what_it_leaves_behind_is_killed_and_not_waited_for(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peer import Peer
+from tests.peer import Peer, eventually
 from tests.serving import SECRET, Server, running
 
 KIB = 1024
@@ -215,11 +215,8 @@ def until_open_files(server: Server, files: int) -> None:
     """Let the server go on until it holds no more than so many; each PING is a turn of its own."""
     with server.connect() as peer:
         assert peer.read().startswith("*HELLO|")
-        for _ in range(10_000):
-            assert peer.ask("PING") == "PING|SUCCESS"
-            if open_files(server) <= files:
-                return
-    pytest.fail(f"{open_files(server)} files are open, and were {files}")
+        so = eventually(lambda: peer.ask("PING") == "PING|SUCCESS" and open_files(server) <= files)
+        assert so, f"{open_files(server)} files are open, and were {files}"
 
 
 def test_connections_that_break_off_leave_nothing(server: Server) -> None:

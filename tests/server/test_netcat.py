@@ -1,7 +1,8 @@
 """The netcats that people have: input piped to its end, a line at a time, and two that chat; also
 inside TLS.
 
-The server hashes as dearly as it does by default, so that replies come as late as they will.
+The server hashes as dearly as it does by default, so that replies come as late as they will; two
+netcats, which end so long after their input whatever comes, are told to wait longer than any test.
 Where a netcat is missing the test is skipped; in CI, whose set-up installs all, it fails.
 """
 
@@ -48,14 +49,17 @@ class Netcat:
 
 
 OPENBSD = Netcat("nc.openbsd", "nc.openbsd -N")
-TRADITIONAL = Netcat("nc.traditional", "nc.traditional -q 2")
+TRADITIONAL = Netcat("nc.traditional", f"nc.traditional -q {PATIENCE_SECONDS:.0f}")
 NCAT = Netcat("ncat", "ncat")
 BUSYBOX = Netcat("busybox nc", "busybox nc")
-SOCAT = Netcat("socat", "socat -t2 -", "TCP:{host}:{port}")
+SOCAT = Netcat("socat", f"socat -t{PATIENCE_SECONDS:.0f} -", "TCP:{host}:{port}")
 TELNET = Netcat("telnet", "telnet")
 NCAT_SSL = Netcat("ncat --ssl", "ncat --ssl", tls=True)
 SOCAT_SSL = Netcat(
-    "socat OPENSSL", "socat -t2 -", "OPENSSL:{host}:{port},cafile={cafile}", tls=True
+    "socat OPENSSL",
+    f"socat -t{PATIENCE_SECONDS:.0f} -",
+    "OPENSSL:{host}:{port},cafile={cafile}",
+    tls=True,
 )
 # It goes on reading when its input ends, and so never says that no more will come.
 OPENSSL = Netcat(

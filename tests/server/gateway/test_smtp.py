@@ -15,7 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from chatd.server.gateway.base import GaveUp, Retry
 from chatd.server.gateway.smtp import Smtp
-from tests.peer import PATIENCE_SECONDS
+from tests.peer import PATIENCE_SECONDS, nowhere
 from tests.tls import certificate, trusting
 
 from .office import PASSWORD, USER, PostOffice
@@ -122,9 +122,7 @@ async def test_an_address_beyond_ascii() -> None:
 
 
 async def test_nobody_is_there() -> None:
-    with silence() as listener:
-        port = port_of(listener)
-    with pytest.raises(Retry, match="ConnectionRefusedError"):
+    with nowhere() as port, pytest.raises(Retry, match="ConnectionRefusedError"):
         await smtp(port).carry(sample())
 
 

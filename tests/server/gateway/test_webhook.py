@@ -20,6 +20,7 @@ from chatd.server.gateway.webhook import (
     read_secret,
     signature,
 )
+from tests.peer import nowhere
 from tests.tls import certificate, serving, trusting
 
 from .receiver import SECRET, WRITTEN, Receiver
@@ -109,9 +110,7 @@ async def test_when_to_come_back(written: str, seconds: float | None) -> None:
 
 
 async def test_nobody_is_there() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(Retry, match="ConnectError"):
+    with nowhere() as port, pytest.raises(Retry, match="ConnectError"):
         await Webhook(f"http://127.0.0.1:{port}/", SECRET).carry(sample(PHONE))
 
 

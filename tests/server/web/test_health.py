@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event as ThreadEvent
 
-import httpx
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -15,7 +14,7 @@ from chatd.server.web.health import FRESH_SECONDS, PROBE_SECONDS_MAX, TROUBLE_SE
 from tests.chat.harness import Client, World, serving
 from tests.peer import Peer
 from tests.server.test_full_disk import TEXT, disk
-from tests.server.web.world import web_server
+from tests.server.web.world import get, head, post, web_server
 from tests.serving import Server
 
 __all__ = ["disk"]
@@ -119,11 +118,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_it_is_told_in_json_and_without_anything_else(server: Server) -> None:
-    said = httpx.get(f"{server.web}/health")
+    said = get(f"{server.web}/health")
     assert said.status_code == 200
     assert said.json() == {"status": "ok"}
-    assert httpx.head(f"{server.web}/health").status_code == 200
-    assert httpx.post(f"{server.web}/health").status_code == 405
+    assert head(f"{server.web}/health").status_code == 200
+    assert post(f"{server.web}/health").status_code == 405
 
 
 def fill(peer: Peer) -> None:
@@ -137,12 +136,12 @@ def test_a_full_disk(disk: Path) -> None:
         (disk / "ballast").write_bytes(bytes(3_000_000))
         (alice,) = server.join("alice")
         fill(alice)
-        said = httpx.get(f"{server.web}/health")
+        said = get(f"{server.web}/health")
         assert said.status_code == 503
         assert said.json()["status"] == "failing"
         assert said.json()["problem"].startswith("cannot store: FullError: ")
         assert str(disk) not in said.text
         (disk / "ballast").unlink()
         assert alice.ask("JOIN|#ops").startswith("JOIN|SUCCESS|")
-        while httpx.get(f"{server.web}/health").status_code != 200:
+        while get(f"{server.web}/health").status_code != 200:
             assert alice.ask("PING") == "PING|SUCCESS"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,7 +14,7 @@ from chatd.server.settings import Settings
 from chatd.server.web.parts import metrics_for_all
 from tests.peer import Peer
 from tests.sealed import SealedSocket
-from tests.server.web.world import web_server
+from tests.server.web.world import get, web_server
 from tests.serving import SECRET, Server, own_address, running
 from tests.tls import certificate
 
@@ -31,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def samples(server: Server) -> Samples:
     """Each sample under its name, with the value of its label behind it."""
-    said = httpx.get(f"{server.web}/metrics")
+    said = get(f"{server.web}/metrics")
     assert said.status_code == 200
     assert said.headers["content-type"].startswith("text/plain; version=0.0.4")
     return {
@@ -141,7 +140,7 @@ def test_a_server_that_is_full(tmp_path: Path) -> None:
 
 
 def test_names_follow_the_conventions(server: Server) -> None:
-    text = httpx.get(f"{server.web}/metrics").text
+    text = get(f"{server.web}/metrics").text
     families = list(text_string_to_metric_families(text))
     ours = [family for family in families if family.name.startswith("chatd_")]
     assert len(ours) >= 20
@@ -174,10 +173,10 @@ def test_who_may_read_them(settings: dict[str, object], told: bool | None) -> No
 def test_other_machines_may_not_unless_told(tmp_path: Path) -> None:
     own = own_address()
     with web_server(tmp_path, http=f"{own}:0") as server:
-        assert httpx.get(f"{server.web}/metrics").status_code == 403
+        assert get(f"{server.web}/metrics").status_code == 403
         lie = {"x-forwarded-for": "127.0.0.1"}
-        assert httpx.get(f"{server.web}/metrics", headers=lie).status_code == 403
-        assert httpx.get(f"{server.web}/health").status_code == 200
+        assert get(f"{server.web}/metrics", headers=lie).status_code == 403
+        assert get(f"{server.web}/health").status_code == 200
         server.kill()
         server.settings["http_metrics"] = "all"
         server.start()
@@ -187,10 +186,10 @@ def test_other_machines_may_not_unless_told(tmp_path: Path) -> None:
 def test_through_a_proxy_they_may_not(tmp_path: Path) -> None:
     with web_server(tmp_path, http_proxies="127.0.0.1", http_url="https://a.example") as server:
         there = {"x-forwarded-for": "198.51.100.1"}
-        assert httpx.get(f"{server.web}/metrics", headers=there).status_code == 403
+        assert get(f"{server.web}/metrics", headers=there).status_code == 403
         assert samples(server)["chatd_connections plain"] == 0
 
 
 def test_who_forgot_to_name_the_proxy_shows_nobody(tmp_path: Path) -> None:
     with web_server(tmp_path, http_url="https://a.example") as server:
-        assert httpx.get(f"{server.web}/metrics").status_code == 404
+        assert get(f"{server.web}/metrics").status_code == 404

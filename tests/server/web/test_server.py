@@ -8,14 +8,12 @@ import signal
 import socket
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.peer import PATIENCE_SECONDS
-from tests.server.web.world import give, is_open, register, web_server
+from tests.server.web.world import get, give, is_open, register, web_server
 from tests.serving import Server, running
 
-PROMISED_SECONDS = 5
 HEAVY = {"h11", "h2", "hypercorn", "prometheus_client", "starlette", "wsproto"}
 
 
@@ -46,7 +44,7 @@ def test_a_server_without_loads_nothing_of_it(tmp_path: Path) -> None:
 def test_it_says_where_it_listens(tmp_path: Path) -> None:
     with web_server(tmp_path) as server:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", server.web)
-        assert httpx.get(f"{server.web}/health").status_code == 200
+        assert get(f"{server.web}/health").status_code == 200
 
 
 def test_a_server_without_says_nothing_of_it(tmp_path: Path) -> None:
@@ -86,9 +84,9 @@ def test_slow_web_clients_do_not_keep_it_from_stopping(tmp_path: Path) -> None:
         slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
         slow[1].send(b"GET /health HTT")
         slow[2].send(b"POST /activate HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nuser=")
-        assert httpx.get(f"{server.web}/health").status_code == 200
+        assert get(f"{server.web}/health").status_code == 200
         server.signal(signal.SIGTERM)
-        assert server.wait(PROMISED_SECONDS) == 0
+        assert server.wait() == 0
         for sock in slow:
             sock.settimeout(PATIENCE_SECONDS)
             sock.close()
@@ -107,5 +105,5 @@ def test_a_crowd_of_web_clients_leaves_the_chat_alone(tmp_path: Path) -> None:
         assert bob.ask("PING") == "PING|SUCCESS"
         for sock in crowd:
             sock.close()
-        assert httpx.get(f"{server.web}/health", timeout=PATIENCE_SECONDS).status_code == 200
+        assert get(f"{server.web}/health").status_code == 200
         assert server.complaints() == []

@@ -7,15 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import SMTP
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from tests.peer import PATIENCE_SECONDS
 from tests.serving import SECRET, Server, running
 
 _LINK = re.compile(r"https?://\S+/activate\?\S+")
+
+
+def request(method: str, url: str, **more: Any) -> httpx.Response:
+    """One request, whose answer may take its time."""
+    return httpx.request(method, url, timeout=PATIENCE_SECONDS, **more)
+
+
+get, head, post = (partial(request, method) for method in ("GET", "HEAD", "POST"))
 
 
 class Letter(NamedTuple):
@@ -67,4 +77,4 @@ def is_open(server: Server, user: str) -> bool:
 def give(server: Server, form: dict[str, str], **headers: str) -> httpx.Response:
     """Press the button."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(f"{server.web}/activate", data=form, headers=named)
+    return post(f"{server.web}/activate", data=form, headers=named)
