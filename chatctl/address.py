@@ -17,8 +17,8 @@ TLS_PORT = 4041
 class Address:
     """A TCP host and port, behind TLS or not, or the path of a Unix socket.
 
-    `trust` is whose certificate is taken there, where TLS is; `sealed`: the connection is sealed
-    even on this machine.
+    `trust` is whose certificate or key is taken there; `sealed`: the connection is sealed even on
+    this machine.
     """
 
     host: str = ""
@@ -57,8 +57,9 @@ class Address:
     @property
     def seals(self) -> bool:
         """Whether the connection is to be sealed from within: others on the way could read along,
-        or a key is to be shown."""
-        return not self.tls and (self.sealed or not self.is_here)
+        or a key is to be shown, or to be compared with a pin."""
+        wanted = self.sealed or self.trust.pin is not None
+        return not self.tls and (wanted or not self.is_here)
 
 
 def parse_address(text: str) -> Address:

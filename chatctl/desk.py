@@ -71,7 +71,7 @@ class Desk:
     @property
     def trust(self) -> Trust:
         """The options', else, at the profile's server, the profile's. Raises Problem."""
-        if self._ca is None and self._pin is None and not self.elsewhere:
+        if self._authorities is None and self._pin is None and not self.elsewhere:
             return self.profile.trust
         try:
             pin = None if self._pin is None else parse_pin(self._pin)
@@ -79,7 +79,18 @@ class Desk:
             raise usage(f"--pin: {wrong}") from None
         if not self.elsewhere and self.profile.device is not None:
             return replace(self.profile.trust, pin=pin or self.profile.pin)
-        return Trust(None if self._ca is None else str(self._ca.absolute()), pin)
+        return Trust(self._authorities, pin)
+
+    @property
+    def _authorities(self) -> str | None:
+        """The option's file. Only TLS has any; elsewhere it takes nothing from the pin."""
+        tls = parse_address(self.server).tls
+        return str(self._ca.absolute()) if tls and self._ca is not None else None
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether this run was given a pin."""
+        return self._pin is not None
 
     @property
     def address(self) -> Address:
@@ -105,8 +116,14 @@ class Desk:
         trust = self.trust
         named = [("--server", self.server if self.elsewhere else None)]
         if self.elsewhere or trust != self.profile.trust:
-            named += [("--ca", trust.ca), ("--pin", trust.pin)]
-        return "".join(f"{option} {shlex.quote(value)} " for option, value in named if value)
+            named += [("--ca", trust.ca), ("--pin", self._pin)]
+        options = (f"{option} {shlex.quote(value)} " for option, value in named if value)
+        return self._profile_option + "".join(options)
+
+    @property
+    def _profile_option(self) -> str:
+        """What names the profile, where it is not the usual one."""
+        return "" if self.profile_name == DEFAULT_NAME else f"--profile {self.profile_name} "
 
     def reread(self) -> None:
         """Take the chosen profile as it is on disk now. Raises Problem, OSError."""
@@ -156,23 +173,30 @@ class Desk:
         return self.profile.token or ""
 
     @asynccontextmanager
-    async def visit(self) -> AsyncIterator[Client]:
-        """A connection that is not logged in."""
+    async def visit(self, *, settles: bool = True) -> AsyncIterator[Client]:
+        """A connection that is not logged in; `settles`: as of `learn_key`."""
         async with connect(self.address, token=None, reconnect=False) as client:
-            self.learn_key(client.server_key)
+            self.learn_key(client.server_key, settles=settles)
             yield client
 
-    def learn_key(self, key: bytes | None) -> None:
+    def learn_key(self, key: bytes | None, *, settles: bool = False) -> None:
         """The key that a server sealed with: at first sight it is told, and kept where the profile
-        is of that server."""
+        is of that server, or of none yet and `settles` there. Else the rest of this run holds to
+        it, and so does who goes the `way` that it tells. Raises Problem, OSError."""
         if key is None or self.trust.server_key is not None:
             return
+        keeps = settles if self.profile.server is None else not self.elsewhere
         pin = pin_of(key)
         if self.trust.pin is None:
-            new = f"The key of {self.server} is new to you; compare it with who runs it:"
+            hold = "" if keeps or settles else ", and give it with --pin from then on"
+            new = f"The key of {self.server} is new to you; compare it with who runs it{hold}:"
             complain(f"{new} {fingerprint_of(pin)}")
-        if not self.elsewhere and self.profile.server is not None and self._pin is None:
-            self.amend(pin=pin, server_key=base64url.encode(key))
+        if self._pin is not None:
+            return
+        if keeps:
+            self.amend(server=self.server, pin=pin, server_key=base64url.encode(key))
+        else:
+            self._pin = fingerprint_of(pin)
 
     def go_home(self) -> None:
         """Go to the profile's own server, whatever else was named."""
@@ -218,8 +242,7 @@ class Desk:
         self.out.show(human, {**fields_of(request), **more})
 
     def _logged_out(self, sentence: str) -> Problem:
-        named = self.profile_name != DEFAULT_NAME
-        return logged_out(sentence, f"--profile {self.profile_name} " if named else "")
+        return logged_out(sentence, self._profile_option)
 
     def problem(self, error: BaseException) -> Problem:
         """What ended the command."""

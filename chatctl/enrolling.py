@@ -29,6 +29,11 @@ from .profile import Device, Pending, Profile
 from .session import plain_name
 from .trust import pin_of
 
+_ANOTHER_KEY = (
+    "The enrolment line, or --pin, is wrong, or this is another server: ask who invited you, and"
+    " then: chatctl enrol LINE"
+)
+
 
 @dataclass(frozen=True)
 class Invitation:
@@ -87,7 +92,8 @@ def finish(desk: Desk, made: Made | None) -> None:
 
 async def _make_device(desk: Desk) -> None:
     """ENROL; sealed, but the device does not show its key before the server knows it."""
-    address = replace(desk.address, trust=replace(desk.trust, device_key=None))
+    trust = replace(desk.trust, device_key=None, remedy=_ANOTHER_KEY)
+    address = replace(desk.address, trust=trust)
     async with connect(address, reconnect=False) as client:
         desk.learn_key(client.server_key)
         _keep_server_key(desk, client)

@@ -19,7 +19,10 @@ _PANEL = "Global options"
 _SERVER = "The server: HOST:PORT, chats://HOST:PORT (TLS), unix:PATH; unless given, the profile's."
 _PROFILE = "Which profile: whose server and log-in."
 _CA = "Over TLS, whose certificates are taken (PEM); else the system's."
-_PIN = "Over TLS, the one certificate that is taken, whoever vouches for it."
+_PIN = (
+    "The one that is taken, whoever vouches for it: over TLS its certificate's fingerprint"
+    " (sha256:…), else that of its key, as in *HELLO."
+)
 _JSON = "Print one JSON object a line."
 
 ServerBefore = Annotated[
@@ -32,7 +35,7 @@ CaBefore = Annotated[
     Path | None, typer.Option("--ca", metavar="FILE", envvar="CHATCTL_CA", help=_CA)
 ]
 PinBefore = Annotated[
-    str | None, typer.Option("--pin", metavar="sha256:…", envvar="CHATCTL_PIN", help=_PIN)
+    str | None, typer.Option("--pin", metavar="FINGERPRINT", envvar="CHATCTL_PIN", help=_PIN)
 ]
 JsonBefore = Annotated[bool, typer.Option("--json", envvar="CHATCTL_JSON", help=_JSON)]
 
@@ -49,7 +52,7 @@ _AFTER: dict[str, Any] = {
         Path | None, typer.Option("--ca", metavar="FILE", help=_CA, rich_help_panel=_PANEL)
     ],
     "global_pin": Annotated[
-        str | None, typer.Option("--pin", metavar="sha256:…", help=_PIN, rich_help_panel=_PANEL)
+        str | None, typer.Option("--pin", metavar="FINGERPRINT", help=_PIN, rich_help_panel=_PANEL)
     ],
     "global_json": Annotated[
         bool | None, typer.Option("--json", help=_JSON, rich_help_panel=_PANEL)

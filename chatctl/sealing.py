@@ -12,7 +12,7 @@ from chatd.protocol.wire import read_answer, read_known, write_request
 from chatd.security.channel import Channel, ChannelError, HandshakeError, Initiator
 
 from .errors import CannotConnect, NotVerified
-from .trust import SYSTEM, Trust, fingerprint_of, pin_of
+from .trust import SYSTEM, Trust, pin_of, written
 
 RECEIVE_BYTES_MAX = 32_768
 
@@ -49,7 +49,7 @@ class Handshake:
         if refused.code is Code.BAD_FIELD and self._known is not None:
             return NotVerified(
                 f"{self._where} does not have the key that is known,"
-                f" {fingerprint_of(pin_of(self._known))}, though it may say so, or somebody changed"
+                f" {written(pin_of(self._known))}, though it may say so, or somebody changed"
                 " what was sent; nothing was sent. Ask who runs it"
             )
         if refused.code is not Code.UNKNOWN_VERB:

@@ -1,4 +1,4 @@
-"""Whose certificate is taken at the other end of TLS. Nothing turns checking off."""
+"""Whose certificate or key is taken at the other end. Nothing turns checking off."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ class Trust:
     those that vouch for others, in PEM; else the system's, or the first key that is shown.
 
     `server_key`, where it is known whole, seals from the first message on; `device_key` is the
-    private one, of X25519, that this device then shows. Both have 32 bytes.
+    private one, of X25519, that this device then shows. Both have 32 bytes. `remedy`: what to do
+    where a server has another key than the pinned one, if not the usual.
     """
 
     ca: str | None = None
     pin: str | None = None
     server_key: bytes | None = None
     device_key: bytes | None = field(default=None, repr=False)
+    remedy: str | None = None
 
     def context(self) -> ssl.SSLContext:
         """TLS 1.2 and up, that verifies. CannotConnect where `ca` is of no use."""
@@ -50,8 +52,9 @@ class Trust:
         shown = pin_of(certificate or b"")
         if not hmac.compare_digest(shown, self.pin):
             raise NotVerified(
-                f"{where} does not show the certificate that is pinned, but {shown}. Ask who runs"
-                " it whether it was renewed; if so, log in with --pin and the new fingerprint."
+                f"{where} does not show the certificate that is pinned, {self.pin}, but {shown}."
+                " Ask who runs it whether it was renewed; if so, log in with --pin and the new"
+                " fingerprint."
             )
 
     def check_told(self, told: str, where: str) -> None:
@@ -63,13 +66,15 @@ class Trust:
         if f"sha256:{_digest(told)}" != known:
             raise self._changed(where, known, told)
 
-    def _changed(self, where: str, pin: str, shown: str) -> NotVerified:
+    def _changed(self, where: str, pin: str, told: str) -> NotVerified:
         hint = "log in with --pin and the new fingerprint"
         if self.device_key is not None:
             hint = "have yourself invited again"
+        remedy = self.remedy or f"Ask who runs it whether it was made anew; if so, {hint}."
+        shown = told if (digest := _digest(told)) is None else written(f"sha256:{digest}")
         return NotVerified(
-            f"{where} does not have the key that is pinned, {fingerprint_of(pin)}, but {shown};"
-            f" nothing was sent. Ask who runs it whether it was made anew; if so, {hint}."
+            f"{where} does not have the key that is pinned, {written(pin)}, but {shown};"
+            f" nothing was sent. {remedy}"
         )
 
     def check_key(self, server_key: bytes, told: str, where: str) -> None:
@@ -94,6 +99,11 @@ def pin_of(certificate: bytes) -> str:
 def fingerprint_of(pin: str) -> str:
     """A pin as `*HELLO` writes it."""
     return base64url.encode(bytes.fromhex(pin.removeprefix("sha256:")))
+
+
+def written(pin: str) -> str:
+    """A pin in both ways in which people meet it."""
+    return f"{fingerprint_of(pin)} ({pin})"
 
 
 def parse_pin(text: str) -> str:

@@ -104,7 +104,7 @@ async def login(
     if made is not None and made.recovery is not None:
         complain(_NEW_VAULT)
     if before.server == desk.profile.server:
-        await _end_session(before)
+        await _end_session(desk, before)
 
 
 async def _device_login(desk: Desk, user: str | None, *given: Any) -> None:
@@ -121,13 +121,13 @@ async def _device_login(desk: Desk, user: str | None, *given: Any) -> None:
         me = await client.call(Whoami())
     human = f"Logged in as {me.user} at {desk.server}."
     desk.out.show(human, {**fields_of(me), "server": desk.server})
-    await _end_session(before)
+    await _end_session(desk, before)
 
 
 async def logout(desk: Desk) -> None:
     """End this session, here and at the server."""
     desk.token()
-    ended = await _end_session(desk.profile)
+    ended = await _end_session(desk, desk.profile)
     desk.alter(Profile.logged_out)
     desk.done(Logout(), "Logged out." if ended else "Logged out; the session had ended already.")
 
@@ -195,14 +195,13 @@ async def erase(
     desk.keep(desk.profile.erased())
 
 
-async def _end_session(profile: Profile) -> bool:
-    """LOGOUT with the profile's token, if it has one; whether there was a session to end."""
-    if profile.token is None or profile.server is None:
+async def _end_session(desk: Desk, profile: Profile) -> bool:
+    """LOGOUT with the profile's token, if it has one, at the server that this command trusts;
+    whether there was a session to end."""
+    if profile.token is None:
         return False
-    kept = Desk(profile.server, "", as_json=False)
-    kept.profile = profile
     try:
-        async with connect(kept.address, profile.token, reconnect=False) as client:
+        async with connect(desk.address, profile.token, reconnect=False) as client:
             await client.call(Logout())
     except ChatError as error:
         if error.code is Code.DENIED:

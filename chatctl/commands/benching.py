@@ -129,6 +129,8 @@ async def bench(
     A message's time counts from when it is sent. With --rate it counts from when
     it was due, however long it had to wait for the answers to those before it.
     """
+    if desk.is_pinned:
+        raise usage("bench does not check whose key a server has; leave out --pin")
     if clean_up:
         await _clean_up(desk)
         return

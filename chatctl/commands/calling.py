@@ -45,7 +45,8 @@ async def call(
     passwords = Passwords(password_stdin, password_file)
     line = "|".join([escape(verb), *_written(known, _filled(known, fields or [], passwords))])
     before_login = known is not None and known.needs is Needs.NO_LOGIN
-    async with desk.visit() if before_login or not desk.has_account else desk.login() as client:
+    visits = before_login or not desk.has_account
+    async with desk.visit(settles=False) if visits else desk.login() as client:
         answers = await client.raw(line)
     for answer in answers:
         _show(desk, known, answer)

@@ -246,6 +246,7 @@ def _info(server: Server) -> dict[str, str]:
         "history limit": str(HISTORY_LIMIT_MAX),
         "outbox bytes": str(settings.outbox_bytes_max),
         "registration": settings.registration,
+        "transport": settings.transport,
         "session idle days": str(settings.session_idle_days_max),
         "send id hours": str(settings.send_ids_hours),
         "service seconds": str(settings.service_seconds_max),

@@ -170,6 +170,7 @@ def test_another_server_s_key_is_refused_with_both_fingerprints(
     ended = ann.type("enrol", other.write(), "--password-stdin", stdin=PASSWORD)
     assert (ended.status, ended.err.count("\n")) == (5, 1)
     assert len(re.findall(r"(?<![\w-])[\w-]{43}(?![\w-])", ended.err)) == 2
+    assert "ask who invited you" in ended.err and "log in" not in ended.err
     # The line was mistyped; the right one takes its place.
     enrols(ann, line.write())
 

@@ -80,6 +80,7 @@ def test_another_certificate_than_the_pinned_one_is_refused(shell: Shell) -> Non
     ended = shell.type("login", "eve", "--password-stdin", "--pin", DIGEST, stdin=SECRET)
     assert ended.status == 5
     assert pin_in(certificate()[0]) in ended.err
+    assert f"sha256:{DIGEST}" in ended.err
 
 
 def test_a_pin_that_is_none_is_a_mistake_in_typing(shell: Shell) -> None:

@@ -50,13 +50,15 @@ def test_the_fingerprint_stays_over_restarts(tmp_path: Path) -> None:
 
 
 def test_info_tells_the_limits(tmp_path: Path) -> None:
-    with running(tmp_path, registration="closed", send_ids_hours=72) as server:
+    serving = running(tmp_path, registration="closed", send_ids_hours=72, transport="private")
+    with serving as server:
         with server.connect() as peer:
             assert peer.read().startswith("*HELLO|")
             infos = peer.items("INFO")
         told = {item[0]: item[1] for item in infos}
         assert told["protocol"] == "chat/1"
         assert (told["registration"], told["send id hours"]) == ("closed", "72")
+        assert told["transport"] == "private"
 
 
 def test_the_server_takes_so_many_connections_and_no_more(tmp_path: Path) -> None:
