@@ -149,16 +149,19 @@ async def bench(
     )
     if (complaint := plan.complaint()) is not None:
         raise usage(complaint)
-    _demand_plain(desk)
+    _demand_plain(desk, own_account)
     _demand_files(connections)
     _demand_consent(desk.server, yes)
     await _measure(desk, plan, own_account)
 
 
-def _demand_plain(desk: Desk) -> None:
-    """The engine reads bare sockets. Raises Problem."""
+def _demand_plain(desk: Desk, own_account: bool) -> None:
+    """The engine reads bare sockets, on which nobody's own token goes to another machine. Raises
+    Problem."""
     if desk.address.tls:
         raise usage("bench measures connections without TLS; give it another --server")
+    if own_account and not desk.address.is_here:
+        raise usage("--own-account is for a server on this machine: bench does not encrypt")
 
 
 def _demand_files(connections: int) -> None:
