@@ -113,7 +113,7 @@ async def dial(address: Address) -> Transport:
         prepare(stream)
         local_host = str(stream.socket.getsockname()[0])
     except (OSError, ValueError) as error:
-        raise CannotConnect(f"No server answers at {address}: {_reason(error)}.") from error
+        raise CannotConnect(f"No server answers at {address}: {reason(error)}.") from error
     return Transport(await _secured(stream, address) if address.tls else stream, local_host)
 
 
@@ -157,7 +157,7 @@ def prepare(stream: trio.SocketStream) -> None:
             stream.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The system's words for the first thing that went wrong."""
     cause = error.__cause__
     first = cause.exceptions[0] if isinstance(cause, ExceptionGroup) else cause

@@ -11,7 +11,7 @@ import typer
 
 from ..desk import Desk
 from ..harmless import harmless
-from ..locallog import Damaged, Entry, LocalLog, clear, local_log
+from ..locallog import Damaged, Entry, LocalLog, Unfinished, clear, local_log
 from ..output import clock, message_lines
 from ..problems import Problem, Status, usage
 from ..session import plain_name
@@ -37,7 +37,7 @@ async def show(desk: Desk, who: Who = None, limit: Limit = None) -> None:
 
 
 async def verify(desk: Desk) -> None:
-    """See that no entry was changed, left out, put in or moved."""
+    """See that no entry was changed, left out, put in or moved, and that nothing was added."""
     found: deque[tuple[int, Entry]] = deque(maxlen=0)
     counted = _Counted(_log(desk))
     problem = await trio.to_thread.run_sync(_read, counted, None, found)
@@ -84,6 +84,12 @@ def _read(
         for number, entry in log.entries():
             if name in (None, entry.conversation):
                 found.append((number, entry))
+    except Unfinished as error:
+        sentence = (
+            f"The local log is not as it was written: {error.sentence}. A crash left it, or"
+            " somebody put it there; the next listen or chat cuts it off"
+        )
+        return Problem(Status.NOT_VERIFIED, sentence)
     except Damaged as error:
         return Problem(Status.NOT_VERIFIED, f"The local log was tampered with: {error.sentence}")
     return None

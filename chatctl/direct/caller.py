@@ -17,9 +17,9 @@ from chatd.security.channel import Channel, HandshakeError, Initiator
 from ..address import Address
 from ..device_key import DeviceKey
 from ..e2e import Bound, E2eError, OwnKeys, bind, read_bound
-from ..errors import ConnectionFailed, ConnectionLost, sentence_of
+from ..errors import ConnectionLost
 from ..sealing import SealedStream
-from ..transport import Transport, dial
+from ..transport import Transport, prepare, reason
 from .wire import HELLO, MSG, PROLOGUE, Greeted, Greeting, Numbered, Posting, write
 
 R = TypeVar("R", bound=Reply)
@@ -58,8 +58,8 @@ async def deliver(me: Me, user: str, signers: set[str], place: Whereabouts, text
         transport = await _connected(place)
         try:
             await _handed_over(me, user, signers, place, transport, text)
-        except ConnectionFailed as error:
-            raise NotDirect(f"was lost on the way: {sentence_of(error)}") from None
+        except ConnectionLost:
+            raise NotDirect("broke off, and may not have the message") from None
         finally:
             await transport.aclose()
         return
@@ -70,9 +70,11 @@ async def _connected(place: Whereabouts) -> Transport:
     where = Address(place.address, place.port)
     with trio.move_on_after(CONNECT_SECONDS_MAX):
         try:
-            return await dial(where)
-        except ConnectionFailed as error:
-            raise NotDirect(f"cannot be reached: {sentence_of(error)}") from None
+            stream = await trio.open_tcp_stream(place.address, place.port)
+            prepare(stream)
+            return Transport(stream)
+        except (OSError, ValueError) as error:
+            raise NotDirect(f"cannot be reached at {where}: {reason(error)}") from None
     raise NotDirect(f"cannot be reached at {where}")
 
 

@@ -127,8 +127,9 @@ class Guest:
         entry = entry_of(read, "direct", self._host.user(), read.message.time)
         try:
             kept = await self._host.keeper.keep(entry)
-        except NoLog as error:
-            raise await self._refused(MSG, Code.UNAVAILABLE, error.sentence) from None
+        except NoLog:
+            sentence = f"{self._host.user()} cannot keep messages now"
+            raise await self._refused(MSG, Code.UNAVAILABLE, sentence) from None
         if kept is Kept.CONFLICT:
             sentence = "This id was used for another message; choose a new one"
             raise await self._refused(MSG, Code.CONFLICT, sentence)

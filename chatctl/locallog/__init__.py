@@ -3,7 +3,7 @@
 from .entry import Entry
 from .keeper import Keeper, NoLog, keeping
 from .log import Kept, LocalLog, clear, local_log
-from .store import Damaged
+from .store import Damaged, Unfinished
 
 __all__ = [
     "Damaged",
@@ -12,6 +12,7 @@ __all__ = [
     "Kept",
     "LocalLog",
     "NoLog",
+    "Unfinished",
     "clear",
     "keeping",
     "local_log",

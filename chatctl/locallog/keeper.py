@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import trio
 
@@ -24,11 +25,7 @@ LAST_SECONDS_MAX = 5.0
 
 
 class NoLog(Exception):
-    """Nothing is kept; `sentence` says why."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    """Nothing is kept; why, the keeper has told."""
 
 
 @dataclass
@@ -39,23 +36,30 @@ class _Waiting:
 
 
 class Keeper:
-    """Keeps entries. Without a log, `why` says so and nothing is kept."""
+    """Keeps entries in the log that `opening` gives (it blocks, and raises Damaged, OSError,
+    Problem); where there is none, nothing is kept. What cannot be written is not kept either, and
+    the next entry is tried again; a log that was tampered with is given up."""
 
-    def __init__(self, log: LocalLog | None, tell: Callable[[str], None], why: str = "") -> None:
-        self._log = log
-        self._tell = tell
-        self._why = why
-        self._first = log.first if log else 1
+    def __init__(self, opening: Callable[[], LocalLog] | None, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+        self._opening = opening
+        self._log: LocalLog | None = None
+        self._first = 1
+        self._fails = False
         self._waiting: deque[_Waiting] = deque()
         self._under_way: dict[Key | None, _Waiting] = {}  # what comes directly, just now
         self._stirred = trio.Event()
         self._room = trio.lowlevel.ParkingLot()
         self._appending = trio.Lock()
 
+    async def open(self) -> None:
+        """Open the log."""
+        await self._append([])
+
     async def note(self, read: Read, user: str) -> bool:
         """Keep a message from the server, soon; False where it came directly before, and need not
         be shown again."""
-        if self._log is None:
+        if self._opening is None:
             return True
         entry = entry_of(read, "server", user, _now())
         if (same := self._under_way.get(entry.signed_id)) is not None:
@@ -73,13 +77,13 @@ class Keeper:
     async def keep(self, entry: Entry) -> Kept:
         """Keep an entry; it is on disk when this returns. NoLog."""
         waiting = _Waiting(entry)
-        if self._log is not None:
+        if self._opening is not None:
             self._under_way[entry.signed_id] = waiting
             self._put(waiting)
             await waiting.done.wait()
             self._under_way.pop(entry.signed_id, None)
         if waiting.kept is None:
-            raise NoLog(self._why)
+            raise NoLog
         return waiting.kept
 
     async def run(self) -> None:
@@ -106,23 +110,44 @@ class Keeper:
         self._stirred.set()
 
     async def _append(self, some: list[_Waiting]) -> None:
-        if self._log is not None:
+        if self._opening is not None:
+            entries = [one.entry for one in some]
             try:
-                entries = [one.entry for one in some]
-                kept = await trio.to_thread.run_sync(self._log.append, entries)
+                log, kept = await trio.to_thread.run_sync(self._written, self._opening, entries)
+            except (Damaged, OSError, Problem) as error:
+                self._failed(error)
+            else:
                 for one, outcome in zip(some, kept):
                     one.kept = outcome
-                self._tell_dropped(self._log.first)
-            except (Damaged, OSError) as error:
-                self._log, self._why = None, _no_more(error)
-                self._tell(self._why)
+                self._succeeded(log)
         for one in some:
             one.done.set()
 
-    def _tell_dropped(self, first: int) -> None:
-        if first != self._first:
-            self._tell(f"The local log is full; what was before entry {first} makes room")
-            self._first = first
+    def _written(
+        self, opening: Callable[[], LocalLog], entries: list[Entry]
+    ) -> tuple[LocalLog, list[Kept]]:
+        if self._log is None:
+            log = opening()
+            self._first = log.first
+            self._log = log
+        return self._log, self._log.append(entries)
+
+    def _failed(self, error: Damaged | OSError | Problem) -> None:
+        if not isinstance(error, OSError):
+            self._opening = self._log = None
+            self.tell(_no_more(error))
+        elif not self._fails:
+            self._fails = True
+            why = error.strerror or str(error)
+            self.tell(f"No local log is kept for now: {why}; each new message tries it again")
+
+    def _succeeded(self, log: LocalLog) -> None:
+        if self._fails:
+            self._fails = False
+            self.tell("The local log goes on; what came meanwhile is not in it")
+        if log.first != self._first:
+            self._first = log.first
+            self.tell(f"The local log is full; what was before entry {log.first} makes room")
 
 
 @asynccontextmanager
@@ -130,7 +155,9 @@ async def keeping(
     desk: Desk, tell: Callable[[str], None] = complain, *, wanted: bool
 ) -> AsyncIterator[Keeper]:
     """The profile's log, open for appending; what cannot be kept is told, and ends nothing."""
-    keeper = await _keeper(desk, tell, wanted=wanted)
+    keeper = Keeper(partial(_opened, desk) if wanted else None, complain)
+    await keeper.open()
+    keeper.tell = tell  # which may need something that is not there before
     with ungrouped():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(keeper.run)
@@ -142,27 +169,19 @@ async def keeping(
                 nursery.cancel_scope.cancel()
 
 
-async def _keeper(desk: Desk, tell: Callable[[str], None], *, wanted: bool) -> Keeper:
-    if not wanted:
-        return Keeper(None, tell, "No local log is kept, as asked with --no-log")
-    try:
-        log = local_log(desk)
-        await trio.to_thread.run_sync(log.open)
-    except (Damaged, OSError, Problem) as error:
-        why = _no_more(error)
-        complain(why)
-        return Keeper(None, tell, why)
-    return Keeper(log, tell)
+def _opened(desk: Desk) -> LocalLog:
+    log = local_log(desk)
+    log.open()
+    return log
 
 
-def _no_more(error: Damaged | OSError | Problem) -> str:
-    if isinstance(error, Damaged):
-        return (
-            f"The local log was tampered with: {error.sentence}. Nothing more is kept in it; see"
-            " chatctl log verify, and begin anew with chatctl log clear"
-        )
-    what = error.sentence if isinstance(error, Problem) else error.strerror or str(error)
-    return f"No local log is kept: {what}"
+def _no_more(error: Damaged | Problem) -> str:
+    if isinstance(error, Problem):
+        return f"No local log is kept: {error.sentence}"
+    return (
+        f"The local log was tampered with: {error.sentence}. Nothing more is kept in it; see"
+        " chatctl log verify, and begin anew with chatctl log clear"
+    )
 
 
 def _now() -> str:

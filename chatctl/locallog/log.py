@@ -50,7 +50,7 @@ class LocalLog:
             self._remember(_entry(line))
 
     def append(self, entries: Sequence[Entry]) -> list[Kept]:
-        """Keep what is new, durably. Damaged, OSError."""
+        """Keep what is new, durably, or nothing. Damaged, OSError."""
         with self._store.locked():
             self._head, others = self._store.catch_up(self._head)
             for line in others:
@@ -58,7 +58,11 @@ class LocalLog:
             kept = [self._judge(entry) for entry in entries]
             new = [entry for entry, one in zip(entries, kept) if one is Kept.NEW]
             if new:
-                self._head = self._store.append(self._head, [*map(msgspec.json.encode, new)])
+                try:
+                    self._head = self._store.append(self._head, [*map(msgspec.json.encode, new)])
+                except OSError:
+                    self._forget(new)
+                    raise
         return kept
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
@@ -93,6 +97,13 @@ class LocalLog:
         for known in (self._places, self._ids):
             if len(known) > REMEMBERED_MAX:
                 known.popitem(last=False)
+
+    def _forget(self, entries: Sequence[Entry]) -> None:
+        """What was judged to be new, and is not kept, comes as new again."""
+        for entry in entries:
+            self._places.pop(entry.place or (), None)
+            if self._before(entry) == (entry.digest, entry.way):
+                self._ids.pop(entry.signed_id or (), None)
 
 
 def local_log(desk: Desk) -> LocalLog:

@@ -5,7 +5,8 @@
     NAME-KEY.lock                          held by who appends or reads
 
 First the lines are on disk, then the head: what a crash leaves beyond the head are lines of one
-append, the last of them perhaps cut. The former are taken in, the latter is cut off.
+append, the last of them perhaps cut. The former are taken in, the latter is cut off: by whoever
+appends, not by whoever reads.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class Damaged(Exception):
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+
+
+class Unfinished(Damaged):
+    """All entries are as they were written, but bytes of none stand behind them."""
 
 
 class Store:
@@ -67,7 +72,10 @@ class Store:
     def head(self) -> Head:
         """As it was written last. Damaged, OSError."""
         try:
-            return self._chain.read_head(self._path("head").read_bytes().removesuffix(b"\n"))
+            raw = self._path("head").read_bytes()
+            if not raw.endswith(b"\n"):
+                raise Broken
+            return self._chain.read_head(raw[:-1])
         except FileNotFoundError:
             what = "The file that says where it ends" if self._segments() else "All of it"
             raise Damaged(f"{what} is gone") from None
@@ -76,7 +84,7 @@ class Store:
 
     def lines(self) -> Iterator[Line]:
         """All that are there, each held against the one before and the end against the head.
-        Damaged, OSError."""
+        Damaged, at the very end Unfinished, OSError."""
         head = self.head()
         start = START if head.first == 1 else ""
         last = Head(head.first - 1, start, head.first, head.first, 0)
@@ -86,6 +94,8 @@ class Store:
                 raise Damaged(f"Entry {head.seq} was changed")
             yield line
         _demand_end(head, last)
+        if behind := sum(path.stat().st_size - end for path, end in self._behind(last)):
+            raise Unfinished(f"What stands behind entry {last.seq} is no entry (bytes: {behind})")
 
     def catch_up(self, known: Head | None) -> tuple[Head, list[Line]]:
         """Where the log ends, and the lines behind what was `known`; what a crash left is taken in,
@@ -108,23 +118,34 @@ class Store:
         return last, [line for line, _ in found]
 
     def append(self, head: Head, plains: Sequence[bytes]) -> Head:
-        """Write lines behind `head`, where `catch_up` said that the log ends; durably. OSError."""
-        seq, prev, lines = head.seq, head.hash, []
-        for plain in plains:
-            seq += 1
-            lines.append(self._chain.line(seq, prev, plain) + b"\n")
-            prev = hash_of(lines[-1][:-1])
+        """Write lines behind `head`, where `catch_up` said that the log ends; durably, or none of
+        them. OSError."""
+        lines, prev = self._chained(head, plains)
         segment, offset = head.segment, head.offset
         if offset >= self._segment_bytes_max:
             segment, offset = head.seq + 1, 0
-        offset = self._write_lines(segment, offset, b"".join(lines))
+        end = self._write_lines(segment, offset, lines)
         kept = [one for one in self._segments() if one >= head.first][-SEGMENTS_MAX:]
-        head = Head(seq, prev, kept[0], segment, offset)
-        self._write_head(head)
+        head = Head(head.seq + len(plains), prev, kept[0], segment, end)
+        try:
+            self._replace_head(head)
+        except OSError:
+            os.truncate(self._path(f"{segment}.log"), offset)  # or they would be taken in later
+            raise
+        sync_folder(self._folder)
         for one in self._segments():
             if one < head.first:  # the head says already that they are no more
                 self._path(f"{one}.log").unlink()
         return head
+
+    def _chained(self, head: Head, plains: Sequence[bytes]) -> tuple[bytes, str]:
+        """The lines that follow `head`, and the hash of the last."""
+        prev, lines = head.hash, []
+        for seq, plain in enumerate(plains, head.seq + 1):
+            line = self._chain.line(seq, prev, plain)
+            lines.append(line + b"\n")
+            prev = hash_of(line)
+        return b"".join(lines), prev
 
     def _on(self, at: Head) -> Iterator[tuple[Line, Head]]:
         """The lines behind a place, each held against the one before, with the place behind it.
@@ -181,9 +202,15 @@ class Store:
 
     def _cut(self, last: Head) -> None:
         """Off with a last line that was not written to its end."""
-        path = self._path(f"{last.segment}.log")
-        if path.exists() and path.stat().st_size > last.offset:
-            os.truncate(path, last.offset)
+        for path, end in self._behind(last):
+            os.truncate(path, end)
+
+    def _behind(self, last: Head) -> list[tuple[Path, int]]:
+        """The files that go on behind the last line, and up to where they are right."""
+        segments = [one for one in self._segments() if one >= last.segment]
+        ends = {one: last.offset if one == last.segment else 0 for one in segments}
+        files = [(self._path(f"{one}.log"), end) for one, end in ends.items()]
+        return [(path, end) for path, end in files if path.stat().st_size > end]
 
     def _segments(self) -> list[int]:
         """The first numbers of the segments, in order."""
@@ -208,6 +235,11 @@ class Store:
         return offset + len(lines)
 
     def _write_head(self, head: Head) -> None:
+        self._replace_head(head)
+        sync_folder(self._folder)
+
+    def _replace_head(self, head: Head) -> None:
+        """Whole or not at all; for good once the folder is synced."""
         scratch = self._path("head.new")
         handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -215,7 +247,6 @@ class Store:
             file.flush()
             os.fsync(handle)
         scratch.replace(self._path("head"))
-        sync_folder(self._folder)
 
     def _path(self, ending: str) -> Path:
         return self._folder / f"{self._base}.{ending}"

@@ -17,7 +17,6 @@ NUMBER_CHARACTERS_MAX = 400
 DEGREE_MAX = 1_000_000
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"\d{1,7}", re.ASCII)
 _EXACT = Context(prec=DIGITS)
 
 
@@ -51,10 +50,10 @@ async def cbrt(call: Call) -> str:
 
 async def root(call: Call) -> str:
     """The n-th root of a double."""
-    text, degree = _arguments(call, 2, "root takes a number and a whole one: CALL|root|x|n")
-    if not _WHOLE.fullmatch(degree) or not 1 <= int(degree) <= DEGREE_MAX:
+    x, n = map(number, _arguments(call, 2, "root takes a number and a whole one: CALL|root|x|n"))
+    if not n.is_integer() or not 1 <= n <= DEGREE_MAX:
         raise BadArguments(f"n must be a whole number from 1 to {DEGREE_MAX}")
-    return shortest(nth_root(number(text), int(degree)))
+    return shortest(nth_root(x, int(n)))
 
 
 def nth_root(x: float, n: int) -> float:
@@ -83,7 +82,7 @@ def number(text: str) -> float:
 
 def shortest(value: float) -> str:
     """The shortest decimal that is read as this double again; a whole number as one."""
-    return "0" if value == 0 else repr(value).removesuffix(".0")
+    return "0" if value == 0 else repr(value).removesuffix(".0").replace("e+", "e")
 
 
 def _arguments(call: Call, count: int, usage: str) -> tuple[str, ...]:

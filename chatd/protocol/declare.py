@@ -61,6 +61,12 @@ class Shape:
         """The last field, where it takes all that are left."""
         return self.fields[-1] if self.fields and self.fields[-1].kind.many else None
 
+    @property
+    def form(self) -> str:
+        """How the fields told by place are written: `|user[|reason]`."""
+        labels = [(field.label, field.optional) for field in self.fields]
+        return "".join(f"[|{label[1:-1]}]" if left else f"|{label}" for label, left in labels)
+
 
 class Declared:
     """What commands, replies and events have in common."""
@@ -246,8 +252,5 @@ def read_fields(cls: type[D], rest: str | None) -> D:
 
 def usage(cls: type[Request]) -> str:
     """How a command is written: `HISTORY|conversation[|after=seq][|limit=number]`."""
-    text = cls.verb
-    for field in cls.shape.fields:
-        text += f"[|{field.label[1:-1]}]" if field.optional else f"|{field.label}"
     options = [(option.name, option.kind.form.partition(",")[0]) for option in cls.shape.options]
-    return text + "".join(f"[|{name}={form}]" for name, form in options)
+    return cls.verb + cls.shape.form + "".join(f"[|{name}={form}]" for name, form in options)

@@ -31,6 +31,7 @@ from .committer import Committer
 from .dispatch import Dispatcher
 from .gateway.queue import Carriers, Queue
 from .gateway.setup import carriers
+from .greeting import announce
 from .listeners import Doors, listening
 from .parts import hasher, make_chat, password_threads, quota, raise_descriptors, rules
 from .passwords import PasswordThreads
@@ -110,7 +111,7 @@ class Server:
         if self.web is not None:
             nursery.start_soon(self.web.run)
             announce_web(self.web.sockets)
-        _announce(self.doors)
+        announce(self.doors.doors, self.settings)
 
     async def _open_later(self) -> None:
         await trio.sleep(ACCEPT_PAUSE_SECONDS)
@@ -253,20 +254,3 @@ def _info(server: Server) -> dict[str, str]:
         "features": FEATURES,
         "online": str(server.chat.hub.online_count()),
     }
-
-
-def _announce(doors: Doors) -> None:
-    """Say on standard output where to come in, and how."""
-    hellos = []
-    for door in doors.doors:
-        name = door.sock.getsockname()
-        if isinstance(name, tuple):
-            host = f"[{name[0]}]" if ":" in name[0] else name[0]
-            print(f"chatd listens on {door.scheme}{host}:{name[1]}")  # noqa: T201
-            netcat = "ncat --ssl" if door.scheme else "nc"
-            hellos.append(f"{netcat} {name[0]} {name[1]}")
-        else:
-            print(f"chatd listens on unix:{name}")  # noqa: T201
-            hellos.append(f"nc -U {name}")
-    hello = f"Say hello: {hellos[0]}   then type REGISTER|name|password, or HELP"
-    print(hello, flush=True)  # noqa: T201

@@ -64,7 +64,7 @@ def test_what_is_written_is_read_as_the_same(x: float) -> None:
         ("sqrt 2", "1.4142135623730951"),
         ("sqrt 16", "4"),
         ("sqrt -0", "0"),
-        ("sqrt 1e308", "1e+154"),
+        ("sqrt 1e308", "1e154"),
         ("sqrt 5e-324", "2.2227587494850775e-162"),
         ("cbrt 27", "3"),
         ("cbrt -8", "-2"),
@@ -72,6 +72,8 @@ def test_what_is_written_is_read_as_the_same(x: float) -> None:
         ("root 1024 10", "2"),
         ("root -32 5", "-2"),
         ("root 7.5 1", "7.5"),
+        ("root 1024 1e1", "2"),
+        ("root 8 3.0", "2"),
         ("root 1.7976931348623157e308 1000000", "1.0007100346682507"),
         ("root +2. 2", "1.4142135623730951"),
     ],
@@ -99,7 +101,7 @@ async def test_what_is_no_number(text: str) -> None:
             await called(*words)
 
 
-@pytest.mark.parametrize("degree", ["0", "-3", "2.0", "1000001", "99999999999", "1e2", "n"])
+@pytest.mark.parametrize("degree", ["0", "-3", "2.5", "1000001", "1e300", "1e-1"])
 async def test_what_is_no_degree(degree: str) -> None:
     with pytest.raises(BadArguments, match="n must be a whole number from 1 to 1000000"):
         await called("root", "8", degree)

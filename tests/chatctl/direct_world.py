@@ -65,7 +65,8 @@ async def bob_listens(
         shown: list[str] = []
         told: list[str] = []
         people = People(client, vault, told.append)
-        keeper = Keeper(_log(folder), told.append)
+        keeper = Keeper(lambda: _log(folder), told.append)
+        await keeper.open()
         nursery.start_soon(keeper.run)
 
         async def show(read: Read) -> None:

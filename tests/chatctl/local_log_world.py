@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,14 @@ class Place:
         """A full check finds fault, and so it does with whoever would append."""
         with pytest.raises(Damaged):
             list(LocalLog(self.store()).entries())
+
+
+@contextmanager
+def full_disk(place: Place) -> Iterator[None]:
+    """Lines can be written meanwhile, but no head, as where a disk is full by then."""
+    (scratch := place.folder / f"{place.head.name}.new").mkdir()
+    yield
+    scratch.rmdir()
 
 
 def entry(text: str, seq: int = 0, **more: Any) -> Entry:

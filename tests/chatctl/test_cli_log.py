@@ -116,3 +116,22 @@ def test_a_log_that_is_gone(shared_server: Server, shell: Shell) -> None:
     ended = who.type("log", "verify")
     assert ended.status == 5
     assert "All of it is gone" in ended.err
+
+
+def test_what_was_appended_is_told_and_cut_off_by_the_next_to_listen(
+    shared_server: Server, shell: Shell
+) -> None:
+    who = heard(shared_server, shell, "la-ann", "one")
+    [path] = (shell.folder / "state" / "chatctl" / "log").glob("la-ann-*.1.log")
+    with path.open("ab") as file:
+        file.write(b"x")
+    for words in (("verify",), ("show",)):
+        ended = who.type("log", *words)
+        assert ended.status == 5
+        assert "no entry (bytes: 1)" in ended.err
+        assert "crash" in ended.err
+    posts(shared_server, "la-ann-w", "la-ann", "more")
+    with listening(who) as found:
+        while found.texts(1) != ["more"]:
+            pass
+        who.done("log", "verify")

@@ -222,6 +222,20 @@ async def test_what_is_no_client_at_all(first: bytes) -> None:
             await sent(port)
 
 
+async def test_who_hangs_up_is_no_server() -> None:
+    async def hangs_up(there: There) -> None:
+        await there.seals()
+        await there.asked()
+        await there.says(f"HELLO|SUCCESS|{there.proof()}")
+        await there.asked()
+        await there.stream.aclose()
+
+    async with listening(hangs_up) as (port, _):
+        with pytest.raises(NotDirect, match="broke off, and may not have the message"):
+            await sent(port)
+
+
 async def test_nobody_there() -> None:
-    with nowhere() as port, pytest.raises(NotDirect, match="cannot be reached"):
+    with nowhere() as port, pytest.raises(NotDirect) as told:
         await sent(port)
+    assert told.value.sentence == f"cannot be reached at 127.0.0.1:{port}: Connection refused"

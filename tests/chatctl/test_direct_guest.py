@@ -198,6 +198,17 @@ async def test_messages_must_be_hers_and_for_him(bob: Bob) -> None:
     assert bob.shown == []
 
 
+async def test_what_is_wrong_with_his_log_is_his_alone(bob: Bob, tmp_path: Path) -> None:
+    await sends(bob, alice(bob), KEYS, "hello")
+    [log] = (tmp_path / "bobs-log").glob("*.1.log")
+    log.write_bytes(b"")
+    with pytest.raises(NotDirect) as refused:
+        await sends(bob, alice(bob), KEYS, "more")
+    assert refused.value.sentence == f"refuses: {bob.user} cannot keep messages now."
+    assert any("tampered with" in said for said in bob.told)
+    assert bob.shown == ["hello"]
+
+
 async def test_numbers_go_up_by_one(bob: Bob) -> None:
     for number in (0, 2, 10**18 - 1):
         async with visiting(visitor(bob)) as her:

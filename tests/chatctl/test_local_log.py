@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from chatctl.locallog import Damaged, Kept
+from chatctl.locallog import Damaged, Kept, Unfinished
 from chatctl.locallog.chain import Chain
+from chatctl.locallog.log import LocalLog
 from chatctl.locallog.store import APPEND_LINES_MAX, SEGMENTS_MAX
 
-from .local_log_world import Place, direct, entry, filled
+from .local_log_world import Place, direct, entry, filled, full_disk
 
 
 @pytest.fixture
@@ -141,13 +142,29 @@ def test_another_key_opens_nothing(place: Place) -> None:
         list(store.lines())
 
 
-def test_a_full_disk_leaves_the_log_as_it_was(place: Place) -> None:
+@pytest.mark.parametrize("segment_bytes_max", [10_000, 100])
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, segment_bytes_max: int) -> None:
+    place = Place(tmp_path / "log", segment_bytes_max).begin()
     log = filled(place, 2)
-    (scratch := place.folder / f"{place.head.stem}.head.new").mkdir()  # so none can be written
-    with pytest.raises(OSError, match="directory"):
-        log.append([entry("new", 9)])
-    scratch.rmdir()
+    new = [entry("new", 9, id="x", signer="key")]
+    with full_disk(place), pytest.raises(OSError, match="directory"):
+        log.append(new)
+    assert not log.came_directly(new[0])
+    assert place.texts() == ["text 1", "text 2"]
+    assert log.append(new) == [Kept.NEW]
+    assert log.append(new) == [Kept.KNOWN]
     assert place.texts() == ["text 1", "text 2", "new"]
+
+
+@pytest.mark.parametrize("segment", [1, 4])  # the last, and what would be the next
+def test_what_is_no_entry_at_the_end_is_told_and_cut_off(place: Place, segment: int) -> None:
+    filled(place, 3)
+    with (place.folder / f"{place.head.stem}.{segment}.log").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(Unfinished, match=r"behind entry 3 .*\(bytes: 1\)"):
+        list(LocalLog(place.store()).entries())
+    place.log()  # opened to append
+    assert len(list(LocalLog(place.store()).entries())) == 3
 
 
 def test_nothing_is_left_of_what_is_removed_not_even_of_a_crash(place: Place) -> None:

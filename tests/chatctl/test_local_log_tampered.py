@@ -84,7 +84,7 @@ def test_any_change_of_the_lines_is_noticed(written: Place, draw: st.DataObject)
 @settings(max_examples=200, deadline=None)
 def test_any_change_of_the_head_is_noticed(written: Place, at: int, change: int) -> None:
     head = written.head.read_bytes()
-    at %= len(head) - 1
+    at %= len(head)
     changed = head[:at] + bytes([head[at] ^ change] if change else []) + head[at + 1 :]
     written.head.write_bytes(changed)
     try:

@@ -203,8 +203,7 @@ def _answered(code: Code) -> str:
 
 
 def _form(head: str, shape: Shape) -> str:
-    labels = [f"[|{f.label[1:-1]}]" if f.optional else f"|{f.label}" for f in shape.fields]
-    return _code("".join([head, *labels]))
+    return _code(head + shape.form)
 
 
 def _code(text: str) -> str:

@@ -46,11 +46,10 @@ def _overview() -> list[str]:
 
 def _page(command: type[Request]) -> list[str]:
     errors = ", ".join(command.errors) or "none of its own"
-    reply = "|".join(field.label for field in command.reply.shape.fields)
-    lead = f"{command.verb}|{'ITEM' if command.listed else 'SUCCESS'}"
+    answer = f"{command.verb}|{'ITEM' if command.listed else 'SUCCESS'}"
     return [
         usage(command),
         command.doc,
-        f"Allowed {command.needs.value}. Answer: {lead}{'|' + reply if reply else ''}",
+        f"Allowed {command.needs.value}. Answer: {answer}{command.reply.shape.form}",
         f"Errors: {errors}",
     ]
