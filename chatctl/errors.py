@@ -39,6 +39,15 @@ class Unreadable(ConnectionLost):
     """The server answered, but in no way that this client understands."""
 
 
+class Refusal(ChatError):
+    """The server refused a request of this verb; `about` is its first field, unless a secret."""
+
+    def __init__(self, code: Code, sentence: str, verb: str = "", about: str = "") -> None:
+        super().__init__(code, sentence)
+        self.verb = verb
+        self.about = about
+
+
 def again(error: E) -> E:
     """A fresh copy, so that each task that raises it has a traceback of its own."""
     made: E = type(error)(*error.args)

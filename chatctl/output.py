@@ -17,6 +17,7 @@ import trio
 from rich.cells import cell_len
 
 from chatd.protocol.declare import Declared, Event, Field
+from chatd.protocol.services import ServiceItem
 
 from .harmless import harmless, harmless_json, harmless_lines
 from .problems import Problem, closed
@@ -67,6 +68,11 @@ def columns(rows: Sequence[Sequence[object]]) -> list[str]:
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths)]
     return "  ".join(padded).rstrip()
+
+
+def provider_of(service: ServiceItem) -> str:
+    """Who provides it, for people."""
+    return service.provider or "(built in)"
 
 
 class Output:

@@ -18,7 +18,7 @@ from chatd.protocol.errors import ChatError
 from chatd.protocol.sealed import Identity, Vault
 from chatd.protocol.wire import UNTOLD, Answer, read_known
 
-from .errors import ConnectionLost, Unreadable, again
+from .errors import ConnectionLost, Refusal, Unreadable, again
 
 SEND_BYTES_MAX = 65_536
 ANSWER_BYTES_MAX = 134_217_728
@@ -81,7 +81,7 @@ class Call:
     def _read(self, answer: Answer) -> None:
         request = self.request
         if answer.outcome == "FAILURE":
-            self.error = answer.error()
+            self.error = _refusal(answer.error(), request)
         elif request is None:
             return
         elif answer.outcome == "ITEM" or not request.listed:
@@ -100,6 +100,14 @@ class Call:
         self.replies.clear()
         self.error = None
         self.bytes_left = ANSWER_BYTES_MAX
+
+
+def _refusal(error: ChatError, request: Request | None) -> ChatError:
+    if request is None:
+        return error
+    named = [field.name for field in request.shape.fields[:1] if not field.kind.secret]
+    about = "".join(str(getattr(request, name)) for name in named)
+    return Refusal(error.code, error.sentence, request.verb, about)
 
 
 class Pending:

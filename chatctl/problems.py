@@ -15,6 +15,7 @@ from chatd.protocol.errors import ChatError, Code
 from . import e2e
 from .errors import ConnectionFailed, NotVerified
 from .harmless import harmless
+from .wording import at_shell
 
 
 class Status(IntEnum):
@@ -66,7 +67,7 @@ def refused(error: ChatError) -> Problem:
     """What the server said no to."""
     if error.code is Code.NOT_AUTHENTICATED:
         return logged_out()
-    return Problem(Status.REFUSED, f"{error.code}: {error.sentence}", error.code)
+    return Problem(Status.REFUSED, f"{error.code}: {at_shell(error)}", error.code)
 
 
 def problem_of(error: BaseException) -> Problem:

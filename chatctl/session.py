@@ -18,6 +18,7 @@ from chatd.protocol.wire import read_answer, read_event, write_request
 from .errors import ConnectionLost, again, is_final, refusal, sentence_of
 from .feed import Feed
 from .happenings import Away, Back
+from .harmless import sendable
 from .pending import Call, Pending
 
 CALLS_MAX = 256
@@ -171,10 +172,22 @@ class Session:
 
 
 def _line(request: Request) -> bytes:
+    for field in (*request.shape.fields, *request.shape.options):
+        held = getattr(request, field.name)
+        for text in held if field.kind.many else [held]:
+            _demand_carried(field.name, text)
     try:
         return write_request(request)
     except UnicodeEncodeError:
         raise ChatError(Code.BAD_LINE, "This text cannot be written as UTF-8.") from None
+
+
+def _demand_carried(name: str, held: object) -> None:
+    """What a person typed fits in a line. Raises ChatError."""
+    if isinstance(held, str) and sendable(held) != held:
+        what = name.replace("_", " ")
+        sentence = f"The {what} holds a control character, which no line can carry."
+        raise ChatError(Code.BAD_LINE, sentence)
 
 
 def _token(reply: Authenticated | LoggedIn) -> str:

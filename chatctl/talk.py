@@ -30,6 +30,7 @@ from .privacy import Privacy
 from .screen import Screen
 from .session import plain_name
 from .telling import conversation_of, notice, spoken
+from .wording import on_screen
 
 BACKLOG = 20
 BACKLOG_MAX = 500
@@ -150,7 +151,7 @@ class Talk:
             await self._client.call(Seen(conversation, seq))
         except ChatError as error:
             # One may have been removed from the room since.
-            self.show(f"! {harmless(error.sentence)}")
+            self.show(f"! {harmless(on_screen(error))}")
 
     async def say(self, target: str | None, text: str, *, plain: bool = False) -> None:
         """Post a message, and show it once the server has it; `plain`: as `Sealer` has it."""

@@ -105,6 +105,8 @@ def _of_people(event: Event) -> str | None:
 
 
 def _left(event: MemberLeft) -> str:
+    if event.by == event.user and event.reason == "level":
+        return f"{event.user} is out of {event.room}: it takes a higher level"
     if event.by == event.user:
         return f"{event.user} left {event.room}"
     reason = f" ({event.reason})" if event.reason else ""

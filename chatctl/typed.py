@@ -17,6 +17,7 @@ from .harmless import harmless
 from .problems import Problem
 from .session import plain_name
 from .talk import BACKLOG, Talk
+from .wording import on_screen
 
 
 class Typed:
@@ -53,7 +54,9 @@ class Typed:
                 await self._command(verb.upper(), words.strip())
             else:
                 await self._talk.say(self._talk.here, line.removeprefix("/"))
-        except (ChatError, ConnectionFailed, E2eError, Problem) as error:
+        except ChatError as error:
+            self._talk.show(f"! {harmless(on_screen(error))}")
+        except (ConnectionFailed, E2eError, Problem) as error:
             self._talk.show(f"! {harmless(error.sentence)}")
         return True
 

@@ -16,9 +16,10 @@ from chatd.protocol.commands import (
     Whoami,
 )
 from chatd.protocol.errors import ChatError, Code
+from chatd.protocol.replies import Registered
 
 from ..account import begin_session, has_vault, opened
-from ..client import connect
+from ..client import Client, connect
 from ..credentials import credentials, fresh_credentials
 from ..desk import Desk, demand_same
 from ..enrolled import begin_anew, erase_enrolled
@@ -26,6 +27,7 @@ from ..output import clock, fields_of
 from ..passwords import Passwords, profile_passwords
 from ..problems import complain, usage
 from ..profile import Profile
+from ..wording import as_argument
 from .arguments import OwnName, PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
@@ -40,7 +42,11 @@ ContactOption = Annotated[
 ]
 _PENDING = (
     "Registered {user}. A code is on its way to you, and opens the account within a day:"
-    " chatctl {way}activate {user} CODE"
+    " chatctl {way}activate {name} CODE"
+)
+_CONTACT_NEEDED = (
+    "This server sends a code to open the account; say where to: --contact mailto:ann@example.org,"
+    " or --contact tel:+4930901820"
 )
 _CLOSED = " Your vault is closed, because the password was set anew; open it: chatctl recover"
 _NEW_VAULT = (
@@ -65,17 +71,28 @@ async def register(
     async with desk.visit() as client:
         fresh = await fresh_credentials(desk, client, user, password)
         asked = Register(user, fresh.secret, kdf=str(fresh.kdf), contact=contact)
-        if (await client.call(asked)).pending:
-            desk.out.show(_PENDING.format(user=user, way=desk.way), {"user": user, "pending": True})
+        if (await _registered(client, asked)).pending:
+            human = _PENDING.format(user=user, way=desk.way, name=as_argument(user))
+            desk.out.show(human, {"user": user, "pending": True})
             return
         await client.call(Auth(user, fresh.secret))
         me = await client.call(Whoami())
         demand_same(user, me.user)
         made = await opened(desk, client, me.user, fresh)
         # Shown before anything else can fail, because it cannot be shown again.
-        human = f"Registered {user}. Log in with: chatctl {desk.way}login {user}"
+        human = f"Registered {user}. Log in with: chatctl {desk.way}login {as_argument(user)}"
         desk.out.show(human + recovery_lines(made), {"user": user, **recovery_fields(made)})
         await client.call(Logout())
+
+
+async def _registered(client: Client, asked: Register) -> Registered:
+    """Raises ChatError."""
+    try:
+        return await client.call(asked)
+    except ChatError as error:
+        if error.code is Code.BAD_FIELD and asked.contact is None:
+            raise ChatError(error.code, _CONTACT_NEEDED) from None
+        raise
 
 
 async def login(

@@ -12,6 +12,7 @@ import typer
 from chatd.protocol.errors import Code
 
 from ..address import parse_address
+from ..consent import consents
 from ..desk import Desk
 from ..load.plan import (
     ACCOUNTS_MAX,
@@ -151,8 +152,10 @@ async def bench(
         raise usage(complaint)
     _demand_plain(desk, own_account)
     _demand_files(connections)
-    _demand_consent(desk.server, yes)
-    await _measure(desk, plan, own_account)
+    if yes or _may_load(desk.server):
+        await _measure(desk, plan, own_account)
+    else:
+        complain("Nothing was measured")
 
 
 def _demand_plain(desk: Desk, own_account: bool) -> None:
@@ -175,13 +178,10 @@ def _demand_files(connections: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _demand_consent(server: str, yes: bool) -> None:
-    """A server on another machine is not loaded by mistake. Raises Problem, Abort."""
-    if yes or parse_address(server).is_here:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise usage(f"This puts load on {server}, another machine; --yes confirms it")
-    typer.confirm(f"This puts load on {server}, another machine. Go on?", abort=True, err=True)
+def _may_load(server: str) -> bool:
+    """A server on another machine is not loaded by mistake. Raises as `consents`."""
+    here = parse_address(server).is_here
+    return here or consents(f"This puts load on {server}, another machine")
 
 
 async def _measure(desk: Desk, plan: Plan, own_account: bool) -> None:

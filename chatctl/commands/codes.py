@@ -17,6 +17,7 @@ from ..desk import Desk, demand_same
 from ..own_vault import Made
 from ..passwords import Passwords
 from ..problems import Problem, Status
+from ..wording import as_argument
 from .arguments import PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
@@ -27,8 +28,8 @@ TypedCode = Annotated[
 ]
 _SENT = (
     "If {user} has a contact at {server}, a code is on its way there. Set a new password with it:"
-    " chatctl {way}recover {user} --code; where the account still waits for its first code:"
-    " chatctl {way}activate {user}"
+    " chatctl {way}recover --code {name}; where the account still waits for its first code:"
+    " chatctl {way}activate {name}"
 )
 
 
@@ -50,7 +51,7 @@ async def activate(
         await client.call(Activate(user, code))
         made = await _first_vault(desk, client, user, password)
         # Shown before anything else can fail, because it cannot be shown again.
-        human = f"Activated {user}. Log in with: chatctl {desk.way}login {user}"
+        human = f"Activated {user}. Log in with: chatctl {desk.way}login {as_argument(user)}"
         desk.out.show(human + recovery_lines(made), {"user": user, **recovery_fields(made)})
         await client.call(Logout())
 
@@ -59,7 +60,8 @@ async def reset(desk: Desk, user: Name) -> None:
     """Have a code sent to an account's contact, to set a new password with."""
     async with desk.visit() as client:
         await client.call(Reset(user))
-    desk.done(Reset(user), _SENT.format(user=user, server=desk.server, way=desk.way))
+    name = as_argument(user)
+    desk.done(Reset(user), _SENT.format(user=user, server=desk.server, way=desk.way, name=name))
 
 
 async def _first_vault(desk: Desk, client: Client, user: str, password: str) -> Made | None:
@@ -70,7 +72,8 @@ async def _first_vault(desk: Desk, client: Client, user: str, password: str) -> 
     except ChatError as error:
         if error.code is not Code.DENIED:
             raise
-        sentence = f"The account is open, but this is not its password: chatctl login {user}"
+        hint = f"chatctl {desk.way}login {as_argument(user)}"
+        sentence = f"The account is open, but this is not its password: {hint}"
         raise Problem(Status.REFUSED, sentence, error.code) from None
     demand_same(user, (await client.call(Whoami())).user)
     return await opened(desk, client, user, proof)

@@ -12,6 +12,7 @@ import typer
 from chatd.protocol.errors import ChatError, Code
 
 from ..client import Client
+from ..consent import agrees, can_ask
 from ..desk import Desk
 from ..e2e import Content, Identity, Pin, safety_number, verification_payload
 from ..harmless import harmless
@@ -177,7 +178,6 @@ def _shown(user: str, number: str, payload: str) -> str:
 
 def _agrees(user: str) -> bool:
     """Ask, if anybody is there to answer."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    answer = input(harmless(f"Is it the same at {user}'s side? [y/N] "))
-    return answer.strip().lower() in ("y", "yes")
+    # Who does not see the number cannot compare it.
+    seen = sys.stdout.isatty() and can_ask()
+    return seen and agrees(f"Is it the same at {user}'s side?")

@@ -10,7 +10,7 @@ import typer
 from chatd.protocol.commands import History, Seen
 from chatd.protocol.declare import Event
 from chatd.protocol.devices import Alert
-from chatd.protocol.events import IdentityChanged, Message, UnreadSince
+from chatd.protocol.events import IdentityChanged, MemberLeft, Message, UnreadSince
 
 from ..client import Client
 from ..completion import complete_conversation
@@ -73,7 +73,10 @@ async def listen(
     direct_address: DirectAddress = None,
     no_log: NoLog = False,
 ) -> None:
-    """Print messages as they come, each once and in order, also over reconnections."""
+    """Print messages as they come, each once and in order, also over reconnections.
+
+    That you are put out of a room is told too: on standard error, or as an event in JSON.
+    """
     if direct and no_log:
         raise usage("--direct needs the local log: what comes is acknowledged once it is there")
     if not direct and (direct_port or direct_address):
@@ -148,8 +151,7 @@ class _Listener:
                 await self._privacy.learn(event, self._client.user)
                 self._event(event)
             case Alert():
-                complain(notice(event) or "")
-                self._desk.out.show("", event_fields(event))
+                self._warn(event)
             case Away() | Back() | Missed():
                 complain(notice(event) or "")
                 if isinstance(event, Back) and self._reception is not None:
@@ -163,9 +165,16 @@ class _Listener:
             case _:
                 self._event(event)
 
+    def _warn(self, event: Event) -> None:
+        """What a listener must know, whatever else was asked for."""
+        complain(notice(event) or "")
+        self._desk.out.show("", event_fields(event))
+
     def _event(self, event: Event) -> None:
         if self._all:
             self._desk.out.show(notice(event) or "", event_fields(event))
+        elif isinstance(event, MemberLeft) and event.user == self._client.user:
+            self._warn(event)
 
     def _wanted(self, event: Event) -> bool:
         conversation = conversation_of(event)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import trio
 import typer
 
+from ..consent import consents
 from ..desk import Desk
 from ..harmless import harmless
 from ..locallog import Damaged, Entry, LocalLog, Unfinished, clear, local_log
@@ -50,10 +51,13 @@ async def verify(desk: Desk) -> None:
 
 async def clear_(desk: Desk, yes: Yes = False) -> None:
     """Do away with the local log and its key; what is received next begins another."""
-    if not yes:
-        typer.confirm("Remove everything that is kept here?", abort=True, err=True)
-    clear(desk)
-    desk.out.show("The local log is gone.", {})
+    if desk.profile.log_key is None:
+        desk.out.show(_none(desk), {"cleared": False})
+    elif yes or consents("This removes all that is kept in the local log"):
+        clear(desk)
+        desk.out.show("The local log is gone.", {"cleared": True})
+    else:
+        desk.out.show("Nothing was removed.", {"cleared": False})
 
 
 class _Counted:
@@ -72,8 +76,12 @@ class _Counted:
 
 def _log(desk: Desk) -> LocalLog:
     if desk.profile.log_key is None:
-        raise usage(f"Profile '{desk.profile_name}' has no local log; listen and chat keep one")
+        raise usage(f"{_none(desk)}; listen and chat keep one")
     return local_log(desk)
+
+
+def _none(desk: Desk) -> str:
+    return f"Profile '{desk.profile_name}' has no local log"
 
 
 def _read(

@@ -14,7 +14,7 @@ from ..completion import complete_service
 from ..desk import Desk
 from ..ending import stop_when_told
 from ..harmless import harmless_lines
-from ..output import fields_of
+from ..output import fields_of, provider_of
 from ..problems import usage as wrong_usage
 from ..serving import Job, Provider
 
@@ -52,8 +52,7 @@ async def services(desk: Desk) -> None:
     async with desk.login() as client:
         items = await client.call(Services())
     rows = [
-        (item.name, item.level, item.provider or "(built in)", item.usage, item.description)
-        for item in items
+        (item.name, item.level, provider_of(item), item.usage, item.description) for item in items
     ]
     desk.out.table([fields_of(item) for item in items], rows)
 

@@ -109,7 +109,7 @@ def seal_message(text: str, claims: Claims, keys: OwnKeys, readers: Iterable[Ide
     signed = sign({"jwk": keys.sig.public}, _payload(text, claims), keys.sig)
     sealed = encrypt(signed.encode(), _HEADER, encryption_keys.values())
     if (over := len(sealed) - TEXT_BYTES_MAX) > 0:
-        raise TooLong(_too_long(over, len(encryption_keys)))
+        raise TooLong(_too_long(text, over, len(encryption_keys)))
     return sealed
 
 
@@ -142,10 +142,13 @@ def _payload(text: str, claims: Claims) -> bytes:
     return encoded(payload).encode()
 
 
-def _too_long(over_bytes: int, readers: int) -> str:
+def _too_long(text: str, over_bytes: int, readers: int) -> str:
+    """What fits is told, not what is over: the caller may have read only a part of the text."""
+    text_bytes, written_bytes = len(text.encode()), len(encoded(text).encode())
     # Signing and encrypting each write three bytes as four characters.
-    text_bytes = over_bytes * 9 // 16 + 2
-    return f"The text is about {text_bytes} bytes too long to be encrypted for {readers} readers"
+    fitting = max(0, written_bytes - over_bytes * 9 // 16 - 4) * text_bytes // written_bytes
+    whom = "1 reader" if readers == 1 else f"{readers} readers"
+    return f"Too long: about {fitting} bytes of such a text can be encrypted for {whom}"
 
 
 def _checked(token: str, signers: Mapping[str, Key], kid: str) -> Opened:

@@ -51,7 +51,7 @@ def shaped(parsed: object, shape: type[S], what: str) -> S:
     raise Malformed(f"{what} has a wrong shape ({why}); it was made by a faulty program")
 
 
-def encoded(value: dict[str, Any]) -> str:
+def encoded(value: object) -> str:
     """One line of JSON without white space, in the order given."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 

@@ -149,6 +149,31 @@ def test_people_come_and_go(shared_server: Server, shell: Shell) -> None:
         process.kill()
 
 
+def test_who_is_put_out_is_told(shared_server: Server, shell: Shell) -> None:
+    ada = member(shared_server, shell.folder, "out-ada")
+    shared_server.command_line("user", "out-ada", "--level", "2")
+    member(shared_server, shell.folder, "out-own", "#out", "#out-2")
+    with shared_server.login("out-ada") as peer:
+        for room in ("#out", "#out-2", "#out-3"):
+            peer.ask(f"JOIN|{room}")
+        peer.ask("SET|#out-3|level=2")
+    posts(shared_server, "out-own", "#out", "hi")
+    with listening(ada, "#out", "#out-3") as found:
+        assert found.texts(1) == ["hi"]
+        with shared_server.login("out-own") as peer:
+            peer.ask("KICK|#out-2|out-ada|not listened to")
+            peer.ask("KICK|#out|out-ada|too loud")
+        shared_server.command_line("user", "out-ada", "--level", "0")
+        left = {"event": "LEFT", "room": "#out", "user": "out-ada"}
+        assert found.next() == left | {"by": "out-own", "reason": "too loud"}
+        assert found.next() == left | {"room": "#out-3", "by": "out-ada", "reason": "level"}
+        told = [found.stderr.readline().decode() for _ in range(2)]
+    assert told == [
+        "chatctl: out-own removed out-ada from #out (too loud)\n",
+        "chatctl: out-ada is out of #out-3: it takes a higher level\n",
+    ]
+
+
 def test_it_ends_as_soon_as_nobody_reads(shared_server: Server, shell: Shell) -> None:
     wim = member(shared_server, shell.folder, "wim", "#pipe")
     member(shared_server, shell.folder, "xia", "#pipe")

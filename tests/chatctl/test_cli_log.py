@@ -8,6 +8,7 @@ from tests.peer import PATIENCE_SECONDS
 from tests.serving import Server
 
 from .shell import Shell, member, posts
+from .terminal import Terminal
 from .test_cli_listen import listening
 
 
@@ -102,10 +103,27 @@ def test_tampering_is_told_in_one_line(shared_server: Server, shell: Shell, endi
         found.process.terminate()
         assert "chatctl log clear" in found.ended()[1]
     assert who.type("log", "verify").status == 5
-    assert who.type("log", "clear").status == 130  # nobody said yes
+    unasked = who.type("log", "clear")
+    assert (unasked.status, unasked.out, unasked.err.count("\n")) == (2, "", 1)
+    assert "; --yes confirms it" in unasked.err
     assert who.done("log", "clear", "--yes").out == "The local log is gone.\n"
     assert who.type("log", "show").status == 2
     assert files(who, "*") == []
+    assert who.done("log", "clear").out == f"Profile '{user}' has no local log\n"
+
+
+@pytest.mark.parametrize(("keys", "status"), [("n\r", 0), ("y\r", 0), ("\x04", 130)])
+def test_the_question_before_it_is_cleared(
+    shared_server: Server, shell: Shell, keys: str, status: int
+) -> None:
+    who = heard(shared_server, shell, f"lq-{ord(keys[0])}", "one")
+    with Terminal(who, "log", "clear") as terminal:
+        terminal.until("This removes all that is kept in the local log. Go on? [y/N]")
+        terminal.keys(keys)
+        if status == 0:
+            terminal.until("is gone" if keys[0] == "y" else "Nothing was removed.")
+        assert terminal.status() == status
+    assert (files(who, "*") == []) == (keys[0] == "y")
 
 
 def test_a_log_that_is_gone(shared_server: Server, shell: Shell) -> None:

@@ -112,6 +112,18 @@ def test_removed_from_the_room(shared_server: Server, shell: Shell) -> None:
         terminal.until("* scr-own set the topic of #removed: calm")
 
 
+def test_a_level_that_falls(shared_server: Server, shell: Shell) -> None:
+    wes = member(shared_server, shell.folder, "scr-wes")
+    shared_server.command_line("user", "scr-wes", "--level", "3")
+    with shared_server.login("scr-wes") as peer:
+        peer.ask("JOIN|#vip")
+        peer.ask("SET|#vip|level=3")
+    with screen(wes, "#vip") as terminal:
+        terminal.until("#vip>")
+        shared_server.command_line("user", "scr-wes", "--level", "0")
+        terminal.until("* scr-wes is out of #vip: it takes a higher level")
+
+
 def test_unread_elsewhere(shared_server: Server, shell: Shell) -> None:
     eve = member(shared_server, shell.folder, "scr-eve", "#here", "#there")
     member(shared_server, shell.folder, "scr-fay", "#here", "#there")
@@ -162,10 +174,12 @@ def test_commands(shared_server: Server, shell: Shell) -> None:
         terminal.until("! ")
         terminal.keys("/nonsense\r")
         terminal.until("! There is no such command")
+        terminal.keys("/serve dice 0 sides Rolls\r")
+        terminal.until("! /serve is not for this screen; at the shell: chatctl serve")
         terminal.keys("/help kick\r")
         terminal.until("/kick #room user [reason]: ")
         terminal.keys("/switch #nowhere\r")
-        terminal.until("! There is no such room")
+        terminal.until("! There is no such room; see: /rooms")
         terminal.keys("said here\r")
         terminal.until("scr-gus [not encrypted]: said here")
         terminal.keys("/history 1\r")
@@ -262,6 +276,10 @@ def test_leaving_while_there_is_no_server(tmp_path: Path) -> None:
 
 def test_where_it_cannot_begin(shared_server: Server, shell: Shell) -> None:
     ora = member(shared_server, shell.folder, "scr-ora")
+    member(shared_server, shell.folder, "scr-pia", "#closed-to-ora")
+    with Terminal(ora, "chat", "#closed-to-ora") as terminal:
+        terminal.until("not in #closed-to-ora; first: chatctl join '#closed-to-ora'")
+        assert terminal.status() == 1
     with Terminal(ora, "chat", "#nowhere") as terminal:
         terminal.until("chatctl: NO_SUCH_ROOM: ")
         assert terminal.status() == 1
