@@ -130,8 +130,7 @@ async def bench(
     A message's time counts from when it is sent. With --rate it counts from when
     it was due, however long it had to wait for the answers to those before it.
     """
-    if desk.is_pinned:
-        raise usage("bench does not check whose key a server has; leave out --pin")
+    _demand_no_pin(desk)
     if clean_up:
         await _clean_up(desk)
         return
@@ -156,6 +155,12 @@ async def bench(
         await _measure(desk, plan, own_account)
     else:
         complain("Nothing was measured")
+
+
+def _demand_no_pin(desk: Desk) -> None:
+    """Raises Problem."""
+    if desk.is_pinned:
+        raise usage("bench does not check whose key a server has; leave out --pin")
 
 
 def _demand_plain(desk: Desk, own_account: bool) -> None:
