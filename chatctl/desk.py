@@ -24,7 +24,7 @@ from .errors import CannotConnect, NotVerified
 from .output import Output, fields_of
 from .passwords import Passwords, profile_passwords
 from .problems import Problem, complain, logged_out, problem_of, usage
-from .profile import DEFAULT_NAME, Profile
+from .profile import Profile
 from .session import plain_name
 from .trust import Trust, fingerprint_of, parse_pin, pin_of
 
@@ -118,12 +118,7 @@ class Desk:
         if self.elsewhere or trust != self.profile.trust:
             named += [("--ca", trust.ca), ("--pin", self._pin)]
         options = (f"{option} {shlex.quote(value)} " for option, value in named if value)
-        return self._profile_option + "".join(options)
-
-    @property
-    def _profile_option(self) -> str:
-        """What names the profile, where it is not the usual one."""
-        return "" if self.profile_name == DEFAULT_NAME else f"--profile {self.profile_name} "
+        return self.drawer.option + "".join(options)
 
     def reread(self) -> None:
         """Take the chosen profile as it is on disk now. Raises Problem, OSError."""
@@ -242,7 +237,7 @@ class Desk:
         self.out.show(human, {**fields_of(request), **more})
 
     def _logged_out(self, sentence: str) -> Problem:
-        return logged_out(sentence, self._profile_option)
+        return logged_out(sentence, self.drawer.option)
 
     def problem(self, error: BaseException) -> Problem:
         """What ended the command."""

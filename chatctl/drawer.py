@@ -16,7 +16,7 @@ import trio
 from .e2e import LockKey, lock, unlock
 from .files import lock_file, locked, replace_private
 from .problems import Problem, Status
-from .profile import Profile, encode, load, parse, profile_path, read_private, save
+from .profile import DEFAULT_NAME, Profile, encode, load, parse, profile_path, read_private, save
 
 AGAIN_SECONDS = 0.02
 
@@ -25,10 +25,15 @@ class Drawer:
     """The place of the profile `name`; `ask` gives the password that opens it. Raises Problem."""
 
     def __init__(self, name: str, ask: Callable[[], str]) -> None:
-        self._name = name
+        self.name = name
         self._path = profile_path(name).with_suffix(".jwe")
         self._ask = ask
         self._key: LockKey | None = None
+
+    @property
+    def option(self) -> str:
+        """What names the profile in a command, where that must be."""
+        return "" if self.name == DEFAULT_NAME else f"--profile {self.name} "
 
     @property
     def is_locked(self) -> bool:
@@ -40,7 +45,7 @@ class Drawer:
         time. Raises Problem, OSError, DoesNotOpen."""
         content = read_private(self._path)
         if content is None:
-            return load(self._name)
+            return load(self.name)
         if self._key is None:
             self._key = LockKey.of(content, self._ask())
         return parse(unlock(content, self._key), self._path)
@@ -58,7 +63,7 @@ class Drawer:
         with locked(self._beside("lock")):
             self._key = key
             replace_private(self._path, lock(encode(profile), key))
-            profile_path(self._name).unlink(missing_ok=True)
+            profile_path(self.name).unlink(missing_ok=True)
 
     def relock(self, password: str) -> None:
         """Keep what is there under another password. As `read`."""
@@ -85,12 +90,12 @@ class Drawer:
         if self._key is not None:
             replace_private(self._path, lock(encode(profile), self._key))
         elif profile.device is None:
-            save(self._name, profile)
+            save(self.name, profile)
         else:
             raise Problem(Status.FAULT, "An enrolled device is kept under a password only")
 
     def _beside(self, kind: str) -> Path:
-        return self._path.with_name(f".{self._name}.{kind}")
+        return self._path.with_name(f".{self.name}.{kind}")
 
 
 def _taken(handle: int) -> bool:

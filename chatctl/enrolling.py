@@ -3,6 +3,9 @@
 First the profile is written, under its password, with all that is to be; then ENROL gives the first
 token, LOGIN begins a session, and the vault is stored. Whatever ends this in between, the next
 `enrol` goes on from there with the same keys. An account that has a vault already keeps it.
+
+A device that was removed is followed by another in the same profile: its successor waits beside it
+until the server knows it, and then takes its place in one step. What opens the vault stays.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from .address import Address
 from .client import Client, connect
 from .desk import Desk
 from .device_key import DeviceKey, fresh_device_key, key_bytes
-from .e2e import Content, DoesNotOpen, OwnKeys, RecoveryKey
+from .e2e import Content, DoesNotOpen, OwnKeys, RecoveryKey, WrappingKey
 from .enrolled import shared_key
 from .entering import device_of
 from .own_vault import Made, fetch, publish, store
@@ -53,12 +56,7 @@ class Invitation:
 
 def prepare(desk: Desk, invitation: Invitation, password: str) -> None:
     """Write the profile, under its password, with new keys. BadPassword, OSError."""
-    recovery = RecoveryKey.fresh()
-    keys = OwnKeys.fresh(datetime.now(UTC)).entries()
-    pending = Pending(invitation.once, recovery.written(), keys)
-    vault_key = base64url.encode(shared_key(recovery.wrapping_key).raw)
-    device = Device(fresh_device_key(), pending=pending)
-    profile = Profile(vault_key=vault_key, device=device)
+    profile = Profile(device=Device(fresh_device_key(), pending=_fresh(invitation.once)))
     desk.drawer.lock(password, _invited(profile, invitation))
     desk.reread()
 
@@ -68,11 +66,33 @@ def invite_again(desk: Desk, invitation: Invitation) -> None:
     desk.alter(lambda kept: _invited(kept, invitation))
 
 
+def prepare_successor(desk: Desk, once: str) -> None:
+    """Have another device of the same account take the place of the profile's. Problem."""
+
+    def prepared(kept: Profile) -> Profile:
+        device = device_of(kept)
+        # Keys that may be in the vault already, and a recovery key that was never shown, stay.
+        waiting = device.successor or Device(fresh_device_key(), pending=device.pending)
+        pending = msgspec.structs.replace(waiting.pending or _fresh(once), once=once)
+        successor = msgspec.structs.replace(waiting, pending=pending)
+        held = msgspec.structs.replace(device, successor=successor)
+        return msgspec.structs.replace(kept, device=held)
+
+    desk.alter(prepared)
+
+
+def waiting(profile: Profile) -> Pending | None:
+    """What an enrolment that is not complete needs; None where there is none. Problem."""
+    return _newest(profile).pending
+
+
 async def enrol(desk: Desk) -> Made | None:
     """Do what is still to be done; the vault, None where another opens it. What was shown of it
     must be followed by `finish`. Problem, ChatError, ConnectionFailed, E2eError."""
-    if device_of(desk.profile).token is None:
-        await _make_device(desk)
+    async with desk.drawer.login():  # a token of the device before is not to follow the new one
+        desk.reread()
+        if _newest(desk.profile).token is None:
+            await _make_device(desk)
     async with desk.login() as client:
         return await _vault(desk, client)
 
@@ -101,9 +121,32 @@ async def _make_device(desk: Desk) -> None:
             enrolled = await client.call(_request(desk.profile))
         except ChatError as error:
             if error.code is Code.DENIED:
-                desk.drawer.remove()  # nothing in it will ever be of use
+                _give_up(desk)
             raise
     desk.alter(lambda kept: _with_token(kept, enrolled.device_token))
+
+
+def _give_up(desk: Desk) -> None:
+    """This enrolment will never be of use."""
+    if device_of(desk.profile).token is None:
+        desk.drawer.remove()
+        return
+
+    def without(kept: Profile) -> Profile:
+        device = msgspec.structs.replace(device_of(kept), successor=None)
+        return msgspec.structs.replace(kept, device=device)
+
+    desk.alter(without)
+
+
+def _newest(profile: Profile) -> Device:
+    device = device_of(profile)
+    return device.successor or device
+
+
+def _fresh(once: str) -> Pending:
+    recovery, keys = RecoveryKey.fresh(), OwnKeys.fresh(datetime.now(UTC))
+    return Pending(once, recovery.written(), keys.entries())
 
 
 def _keep_server_key(desk: Desk, client: Client) -> None:
@@ -113,7 +156,7 @@ def _keep_server_key(desk: Desk, client: Client) -> None:
 
 
 def _request(profile: Profile) -> Enrol:
-    device, user = device_of(profile), profile.user
+    device, user = _newest(profile), profile.user
     assert device.pending is not None and user is not None
     keys = OwnKeys(device.pending.keys)
     public = DeviceKey(key_bytes(device.key)).public
@@ -121,8 +164,17 @@ def _request(profile: Profile) -> Enrol:
 
 
 def _with_token(profile: Profile, token: str) -> Profile:
-    device = msgspec.structs.replace(device_of(profile), token=token)
-    return msgspec.structs.replace(profile, device=device)
+    """With the device that the server knows now, and without the session of one before."""
+    newest = _newest(profile)
+    assert newest.pending is not None
+    device = msgspec.structs.replace(newest, token=token)
+    key = profile.vault_key or base64url.encode(_first_key(newest.pending).raw)
+    return msgspec.structs.replace(profile, token=None, vault_key=key, device=device)
+
+
+def _first_key(pending: Pending) -> WrappingKey:
+    """What opens the vault that this enrolment makes, where there is none."""
+    return shared_key(RecoveryKey.read(pending.recovery).wrapping_key)
 
 
 def _invited(profile: Profile, invitation: Invitation) -> Profile:
@@ -141,17 +193,17 @@ def _invited(profile: Profile, invitation: Invitation) -> Profile:
 
 
 async def _vault(desk: Desk, client: Client) -> Made | None:
-    """The vault with the profile's keys in it; None where there is one that they do not open."""
-    pending = device_of(desk.profile).pending
-    assert pending is not None
+    """The vault, with the profile's keys in it where it is new; None where there is one that the
+    profile does not open. Its recovery key, where this enrolment made it."""
+    pending, key = device_of(desk.profile).pending, desk.profile.wrapping_key
+    assert pending is not None and key is not None
     recovery = RecoveryKey.read(pending.recovery)
-    key = shared_key(recovery.wrapping_key)
     try:
-        content = await fetch(client, key)
+        content = await fetch(client, key, desk.vault_version(client.me))
     except DoesNotOpen:
         return None
     if content is None:
         content = Content.fresh(OwnKeys(pending.keys), recovery)
         await store(client, content, key)
     await publish(client, client.me, content.keys)
-    return Made(content, recovery)
+    return Made(content, recovery if key.raw == _first_key(pending).raw else None)

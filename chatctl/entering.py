@@ -18,8 +18,6 @@ from .drawer import Drawer
 from .problems import Problem, Status, usage
 from .profile import Device, Profile
 
-_INVITED_AGAIN = "With a new one-time ID: chatctl --profile ANOTHER enrol"
-
 
 def device_of(profile: Profile) -> Device:
     """Raises Problem where the profile is no enrolled device."""
@@ -49,13 +47,14 @@ async def begin(drawer: Drawer, client: Client) -> Profile:
 async def _begin(drawer: Drawer, profile: Profile, client: Client) -> Profile:
     device, user = device_of(profile), profile.user
     if device.token is None or user is None:
-        raise Problem(Status.LOGGED_OUT, "This device is not enrolled yet; go on: chatctl enrol")
+        go_on = f"chatctl {drawer.option}enrol"
+        raise Problem(Status.LOGGED_OUT, f"This device is not enrolled yet; go on: {go_on}")
     try:
         begun = await client.call(Login(user, device.token))
     except ChatError as error:
         if error.code is Code.DENIED:
-            sentence = f"{error.sentence} {_INVITED_AGAIN}"
-            raise Problem(Status.LOGGED_OUT, sentence) from None
+            anew = f"A new one-time ID makes it a device again: chatctl {drawer.option}enrol LINE"
+            raise Problem(Status.LOGGED_OUT, f"{error.sentence} {anew}") from None
         raise
     return drawer.change(lambda kept: _following(kept, begun))
 

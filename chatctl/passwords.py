@@ -20,7 +20,6 @@ from .problems import usage
 
 TERMINAL = "/dev/tty"
 PASSWORD_FILE = "CHATCTL_PASSWORD_FILE"  # noqa: S105  the name of a variable
-_MISSING = "A password is missing; write one on a line each"
 
 
 class Passwords:
@@ -36,7 +35,8 @@ class Passwords:
         """The next password; `what` names it to a person. Raises Problem (usage), OSError."""
         secret = self.take_or_none(what, twice=twice)
         if secret is None:
-            raise usage(_MISSING)
+            hint = "write it on a line of its own, after what is asked for before it"
+            raise usage(f"The {what} is missing: {hint}")
         if not secret:
             raise usage(f"The {what} is empty")
         return secret
@@ -58,9 +58,9 @@ def profile_passwords(from_stdin: bool = False, file: Path | None = None) -> Pas
     return Passwords(from_stdin, file)
 
 
-def typed_line() -> str:
-    """The next line of standard input; empty at its end. Raises Problem (usage)."""
-    return next(_lines(None), "")
+def typed_line() -> str | None:
+    """The next line of standard input; None at its end. Raises Problem (usage)."""
+    return next(_lines(None), None)
 
 
 def _lines(file: Path | None) -> Iterator[str]:

@@ -42,11 +42,13 @@ class Pending(msgspec.Struct, forbid_unknown_fields=True):
 
 class Device(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What makes this an enrolled device: its private key (X25519, base64url), and the token of its
-    next log-in; None before the server gave one."""
+    next log-in; None before the server gave one. `successor`: the device that takes its place once
+    the server knows that one."""
 
     key: str
     token: str | None = None
     pending: Pending | None = None
+    successor: Device | None = None
 
     def __repr__(self) -> str:
         return "Device(…)"

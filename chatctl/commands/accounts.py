@@ -28,10 +28,9 @@ from ..passwords import Passwords, profile_passwords
 from ..problems import complain, usage
 from ..profile import Profile
 from ..wording import as_argument
-from .arguments import OwnName, PasswordFile, PasswordStdin
+from .arguments import Account, OwnName, PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
-Name = Annotated[str, typer.Argument(metavar="USER", help="The name of the account.")]
 ContactOption = Annotated[
     str | None,
     typer.Option(
@@ -50,7 +49,8 @@ _CONTACT_NEEDED = (
 )
 _CLOSED = " Your vault is closed, because the password was set anew; open it: chatctl recover"
 _NEW_VAULT = (
-    "The server had no vault of yours, so one with new keys was made. If you had one, it is lost or"
+    "The server had no vault of yours, so one with new keys was made. If you never had one, as"
+    " after an activation with a wrong password, all is well. If you had one, it is lost or"
     " withheld, and what was written to your old keys stays closed: tell who runs the server"
 )
 _OPEN = " The server knows this password, and can read what you write; end that: chatctl secure"
@@ -58,7 +58,7 @@ _OPEN = " The server knows this password, and can read what you write; end that:
 
 async def register(
     desk: Desk,
-    user: Name,
+    user: Account,
     contact: ContactOption = None,
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,

@@ -9,6 +9,13 @@ import typer
 
 from ..completion import complete_conversation, complete_member, complete_room
 
+
+def _named(user: str) -> str:
+    if not user.strip():
+        raise typer.BadParameter("the name is empty")
+    return user
+
+
 Room = Annotated[
     str,
     typer.Argument(metavar="#ROOM", help="In quotes: '#ops'.", autocompletion=complete_room),
@@ -22,6 +29,9 @@ Conversation = Annotated[
     typer.Argument(
         metavar="CONVERSATION", help="'#room' or a user.", autocompletion=complete_conversation
     ),
+]
+Account = Annotated[
+    str, typer.Argument(metavar="USER", help="The name of the account.", callback=_named)
 ]
 OwnName = Annotated[
     str | None, typer.Argument(metavar="[USER]", help="The account; unless given, the profile's.")

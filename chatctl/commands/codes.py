@@ -18,10 +18,9 @@ from ..own_vault import Made
 from ..passwords import Passwords
 from ..problems import Problem, Status
 from ..wording import as_argument
-from .arguments import PasswordFile, PasswordStdin
+from .arguments import Account, PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
-Name = Annotated[str, typer.Argument(metavar="USER", help="The name of the account.")]
 TypedCode = Annotated[
     str | None,
     typer.Argument(metavar="[CODE]", help="As it was sent; unless given, it is asked for."),
@@ -35,7 +34,7 @@ _SENT = (
 
 async def activate(
     desk: Desk,
-    user: Name,
+    user: Account,
     code: TypedCode = None,
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
@@ -56,7 +55,7 @@ async def activate(
         await client.call(Logout())
 
 
-async def reset(desk: Desk, user: Name) -> None:
+async def reset(desk: Desk, user: Account) -> None:
     """Have a code sent to an account's contact, to set a new password with."""
     async with desk.visit() as client:
         await client.call(Reset(user))
@@ -72,8 +71,11 @@ async def _first_vault(desk: Desk, client: Client, user: str, password: str) -> 
     except ChatError as error:
         if error.code is not Code.DENIED:
             raise
-        hint = f"chatctl {desk.way}login {as_argument(user)}"
-        sentence = f"The account is open, but this is not its password: {hint}"
+        sentence = (
+            f"The account is open, but this is not its password, so it has no keys yet; log in with"
+            f" the one that you registered with, which makes them: chatctl {desk.way}login"
+            f" {as_argument(user)}"
+        )
         raise Problem(Status.REFUSED, sentence, error.code) from None
     demand_same(user, (await client.call(Whoami())).user)
     return await opened(desk, client, user, proof)

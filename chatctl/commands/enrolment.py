@@ -8,17 +8,26 @@ from typing import Annotated
 import typer
 
 from chatd.protocol.devices import DeviceItem, Devices, Unenrol
-from chatd.protocol.enrolment import EnrolmentLine, one_time_id, public_key
 
-from ..address import PORT, Address, parse_address
+from ..asking import agreed, read_line
+from ..asking import invitation as asked_for
+from ..consent import consents
 from ..credentials import demand_strong
 from ..desk import Desk
-from ..enrolling import Invitation, finish, invite_again, prepare
+from ..enrolling import (
+    Invitation,
+    finish,
+    invite_again,
+    prepare,
+    prepare_successor,
+    waiting,
+)
 from ..enrolling import enrol as enrolled
-from ..errors import CannotConnect
+from ..entering import device_of
 from ..output import clock, fields_of
-from ..passwords import profile_passwords, typed_line
+from ..passwords import profile_passwords
 from ..problems import usage
+from ..session import plain_name
 from .arguments import PasswordFile, PasswordStdin
 from .secrets import recovery_fields, recovery_lines
 
@@ -27,6 +36,9 @@ Line = Annotated[
     typer.Argument(
         metavar="[LINE]", help="The enrolment line that you were given; asked for unless given."
     ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Do not ask before a device is enrolled anew in its profile.")
 ]
 Remove = Annotated[
     str | None,
@@ -40,24 +52,26 @@ _VAULT_ELSEWHERE = (
 async def enrol(
     desk: Desk,
     line: Line = None,
+    yes: Yes = False,
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
 ) -> None:
     """Make this profile a device of yours, with a one-time ID from somebody whom you have met.
 
     The profile is kept under a password that never leaves this machine, and that each command asks
-    for, unless CHATCTL_PASSWORD_FILE names a file with it. If this is interrupted, type it again.
+    for, unless CHATCTL_PASSWORD_FILE names a file with it. If this is interrupted, `chatctl enrol`
+    goes on. A device that was removed is enrolled anew, in the same profile, with another ID.
     """
     if not desk.drawer.is_locked:
         _demand_free(desk)
-        invitation = _read(line) if line else _asked()
+        invitation = read_line(line) if line else asked_for()
         passwords = profile_passwords(password_stdin, password_file)
         password = passwords.take(f"password for profile '{desk.profile_name}'", twice=True)
         await demand_strong(password, invitation.user)
         prepare(desk, invitation, password)
     else:
         desk.passwords = lambda: profile_passwords(password_stdin, password_file)
-        _go_on(desk, line)
+        _go_on(desk, line, yes)
     desk.go_home()
     made = await enrolled(desk)
     user, server = desk.profile.user, desk.server
@@ -95,44 +109,46 @@ def _demand_free(desk: Desk) -> None:
         )
 
 
-def _go_on(desk: Desk, line: str | None) -> None:
-    """With a profile that was begun. Until a server knows it, the line may be another one."""
-    device = desk.profile.device
-    if device is None or device.pending is None:
+def _go_on(desk: Desk, line: str | None, yes: bool) -> None:
+    """With a profile that is a device, or waits to be one. What is complete is done anew only with
+    another one-time ID, for the same account, and if somebody says so."""
+    pending = waiting(desk.profile)
+    if device_of(desk.profile).token is None:
+        _begin_again(desk, line)
+    elif line is None and pending is not None:
+        return
+    else:
+        invitation = read_line(line) if line else asked_for()
+        if pending is not None and pending.once == invitation.once:
+            return
+        _demand_same_account(desk, invitation)
+        if device_of(desk.profile).successor is None:
+            _demand_consent(desk, yes)
+        prepare_successor(desk, invitation.once)
+
+
+def _begin_again(desk: Desk, line: str | None) -> None:
+    """As was typed before, unless it is another line now; no server knows the device yet."""
+    who = f"{desk.profile.user} at {desk.profile.server}"
+    if line is not None:
+        invite_again(desk, read_line(line))
+    elif sys.stdin.isatty() and not agreed(f"Go on as {who}?"):
+        invite_again(desk, asked_for())
+
+
+def _demand_same_account(desk: Desk, invitation: Invitation) -> None:
+    """A profile stays at one account, and at one server by address and key."""
+    profile, key = desk.profile, invitation.server_key
+    same = profile.user == plain_name(invitation.user) and profile.server == invitation.server
+    if not same or key not in (None, profile.trust.server_key):
         raise usage(
-            f"Profile '{desk.profile_name}' is a device of {desk.profile.user} already; for another"
-            " account: chatctl --profile ANOTHER enrol"
+            f"Profile '{desk.profile_name}' is a device of {profile.user} at {profile.server}"
+            " already, and the one-time ID is for another name, address or key; take another"
+            " profile: chatctl --profile ANOTHER enrol"
         )
-    if device.token is None:
-        invite_again(desk, _read(line) if line else _asked())
 
 
-def _read(line: str) -> Invitation:
-    try:
-        return Invitation.of(EnrolmentLine.read(line))
-    except ValueError as wrong:
-        raise usage(f"That is no enrolment line: {wrong}") from None
-
-
-def _asked() -> Invitation:
-    """What a person types, in parts unless it is the line."""
-    if line := _ask("Enrolment line (Enter to type its parts)"):
-        return _read(line)
-    host, port = _ask("Host"), _ask(f"Port ({PORT} unless given)") or str(PORT)
-    user, key = _ask("Your name"), _ask("The server's key (Enter if you were given none)")
-    once = _ask("One-time ID")
-    try:
-        server = str(parse_address(str(Address(host, int(port)))))
-        known = public_key(key) if key else None
-        return Invitation(server, user, one_time_id(once), known)
-    except ValueError as wrong:
-        raise usage(f"That cannot be: {wrong}") from None
-    except CannotConnect as wrong:
-        raise usage(wrong.sentence) from None
-
-
-def _ask(what: str) -> str:
-    """At the terminal, or the next line of standard input."""
-    if sys.stdin.isatty():
-        return input(f"{what}: ").strip()
-    return typed_line().strip()
+def _demand_consent(desk: Desk, yes: bool) -> None:
+    already = f"Profile '{desk.profile_name}' is a device of {desk.profile.user} already"
+    if not yes and not consents(f"{already}; another takes its place there"):
+        raise typer.Abort

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,6 +26,8 @@ KEY_BYTES = 32
 SCHEME = "chat-enrol"
 
 _PARTING = re.compile(r"[\s-]+")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
 _FORM = f"{SCHEME}://HOST:PORT/NAME/SERVER-KEY/ONE-TIME-ID"
 
 
@@ -58,6 +61,22 @@ def public_key(text: str) -> bytes:
     return raw
 
 
+def host(text: str) -> str:
+    """The name or the address of a host, as it is; an IPv6 address without brackets and zone.
+    ValueError."""
+    if _NAME.fullmatch(text) is None and not _is_address(text):
+        raise ValueError("must be a name such as chat.example.net, or an address such as 192.0.2.7")
+    return text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # a zone may hold anything, and is worth nothing elsewhere
+
+
 OneTimeId = Annotated[str, Kind("one-time id", one_time_id, grouped, secret=True)]
 DeviceKey = Annotated[bytes, Kind("device key", public_key, base64url.encode)]
 
@@ -86,23 +105,30 @@ class EnrolmentLine:
         is wrong and never the ID."""
         try:
             url = urlsplit(text.strip())
-            host, port = url.hostname, url.port
+            place, port = url.hostname, url.port
         except ValueError:
             raise ValueError(f"an enrolment line has the form {_FORM}") from None
         parts = url.path.split("/")
-        if url.scheme != SCHEME or not host or not port or len(parts) != 4 or _more(url):
+        if url.scheme != SCHEME or not place or not port or len(parts) != 4 or _more(url):
             raise ValueError(f"an enrolment line has the form {_FORM}")
         _, name, key, typed = parts
         try:
             user = unquote(name, errors="strict")
         except UnicodeDecodeError:
             raise ValueError("the name in the enrolment line is not UTF-8") from None
-        return cls(host, port, user, _key(key), _once(typed))
+        return cls(_host(place), port, user, _key(key), _once(typed))
 
 
 def _more(url: object) -> bool:
     """Whether there is something that does not belong in an enrolment line."""
     return any(getattr(url, part) for part in ("query", "fragment", "username", "password"))
+
+
+def _host(text: str) -> str:
+    try:
+        return host(text)
+    except ValueError as wrong:
+        raise ValueError(f"the host in the enrolment line {wrong}") from None
 
 
 def _key(text: str) -> bytes:

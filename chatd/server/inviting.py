@@ -12,6 +12,7 @@ import segno
 
 from chatd.chat.admin import Invited
 from chatd.protocol.enrolment import EnrolmentLine, grouped
+from chatd.protocol.enrolment import host as checked_host
 from chatd.security.keys import ServerKey
 
 from .addresses import listen_address
@@ -48,6 +49,7 @@ def place(
 ) -> Place:
     """Where to come in: as told, else at the first of `doors`, or of the settings, that speaks
     plain TCP, since devices seal their connections themselves. InviteError."""
+    host = None if host is None else _host(host)
     open_doors = doors or [
         (found.host, found.port)
         for found in map(listen_address, settings.listen)
@@ -63,6 +65,14 @@ def place(
         raise InviteError("the port is not known before the server runs; name it with --port")
     found = Place(host or own_host, port or own_port)
     return found if host else _reachable(found)
+
+
+def _host(told: str) -> str:
+    """As `--host` names it: whoever is invited reads it, a shell and a terminal too."""
+    try:
+        return checked_host(told.removeprefix("[").removesuffix("]") if ":" in told else told)
+    except ValueError as wrong:
+        raise InviteError(f"--host {wrong}; the port is for --port") from None
 
 
 def _reachable(found: Place) -> Place:

@@ -18,6 +18,8 @@ from .inviting import InviteError, milliseconds, place, show
 
 people = typer.Typer()
 
+DEFAULT_EXPIRES = "7d"
+
 Level = Annotated[int | None, typer.Option(min=0, max=orders.LEVEL_MAX, help="The level.")]
 Host = Annotated[str | None, typer.Option(metavar="HOST", help="Where others find this server.")]
 Port = Annotated[int | None, typer.Option(metavar="PORT", min=1, max=65_535, help="And its port.")]
@@ -28,8 +30,9 @@ def invite(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     level: Level = None,
     expires: Annotated[
-        str, typer.Option(metavar="TIME", help="How long it is good: 30m, 12h, 7d.")
-    ] = "7d",
+        str | None,
+        typer.Option(metavar="TIME", help="How long it is good: 30m, 12h; 7d unless given."),
+    ] = None,
     revoke: Annotated[bool, typer.Option("--revoke", help="Take the invitation back.")] = False,
     no_qr: Annotated[bool, typer.Option("--no-qr", help="Show no QR code.")] = False,
     host: Host = None,
@@ -41,18 +44,18 @@ def invite(
     device of one."""
     settings = settings_of(config, data)
     if revoke:
+        if no_qr or any(one is not None for one in (level, expires, host, port)):
+            raise InviteError("--revoke takes an invitation back, and goes with no other option")
         give(settings, orders.Revoke(name))
         typer.echo(f"The invitation of {name} is taken back.")
         return
-    answer = give(settings, orders.Invite(name, level, milliseconds(expires)))
-    assert isinstance(answer.outcome, Invited)
-    try:
-        where = place(settings, answer.doors, host, port)
-    except InviteError:
-        give(settings, orders.Revoke(name))
-        raise
-    show(answer.outcome, where, folder.found(settings).key, sys.stdout, not no_qr)
-    if answer.outcome.replaced:
+    expires_ms = milliseconds(expires or DEFAULT_EXPIRES)
+    # Found before anything is stored: a new ID that cannot be shown would replace a good one.
+    where = place(settings, give(settings, orders.ListInvites()).doors, host, port)
+    outcome = give(settings, orders.Invite(name, level, expires_ms)).outcome
+    assert isinstance(outcome, Invited)
+    show(outcome, where, folder.found(settings).key, sys.stdout, not no_qr)
+    if outcome.replaced:
         typer.echo("The invitation of before is good for nothing any more.", err=True)
     if where.hint:
         typer.echo(f"Mind: {where.hint}; name another with --host.", err=True)
@@ -60,7 +63,10 @@ def invite(
 
 @people.command()
 def invites(data: Data = None, config: Config = None) -> None:
-    """List who is invited: name, level, until when, and whether the ID was used."""
+    """List the one-time IDs that are open: name, level, until when.
+
+    One that was used stays until its device has logged in, and is gone then.
+    """
     outcome = give(settings_of(config, data), orders.ListInvites()).outcome
     assert isinstance(outcome, Invites)
     for item in outcome.items:

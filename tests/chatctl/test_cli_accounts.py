@@ -51,7 +51,7 @@ def test_a_password_comes_from_a_file_too(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("stdin", "said"),
     [
-        (b"", "A password is missing"),
+        (b"", "The password is missing"),
         (b"\n", "is empty"),
         (b"\xff\xfe\n", "not UTF-8"),
         (b"pass\x1bword\n", "control character"),

@@ -89,8 +89,10 @@ def test_another_password_than_at_first(asking: Server, letters: Letters, shell:
     registers(shell, "bea")
     words = ("activate", "bea", code(asking, letters, "bea"), "--password-stdin")
     ended = shell.type(*words, stdin=NEW)
-    assert (ended.status, "not its password" in ended.err) == (1, True)
-    assert shell.type("login", "bea", "--password-stdin", stdin=SECRET).status == 0
+    assert (ended.status, "not its password, so it has no keys yet" in ended.err) == (1, True)
+    login = shell.type("login", "bea", "--password-stdin", stdin=SECRET)
+    assert (login.status, "write it down" in login.out) == (0, True)
+    assert "If you never had one, as after an activation with a wrong password" in login.err
 
 
 @pytest.mark.parametrize("contact", ["bob@example.org", "mailto:bob", "tel:030"])
@@ -190,6 +192,12 @@ def test_an_account_that_never_had_a_vault(asking: Server, letters: Letters, she
 
 def test_nobody_is_told_who_is_there(shell: Shell) -> None:
     assert shell.done("reset", "nobody").out.startswith("If nobody has a contact at ")
+
+
+@pytest.mark.parametrize("words", [("reset", ""), ("activate", " "), ("register", "")])
+def test_a_name_is_not_empty(shell: Shell, words: tuple[str, ...]) -> None:
+    ended = shell.type(*words)
+    assert (ended.status, ended.err.count("\n"), "is empty" in ended.err) == (2, 1, True)
 
 
 def test_no_secret_is_typed_or_shown(asking: Server, letters: Letters, shell: Shell) -> None:

@@ -151,7 +151,7 @@ def test_a_copy_is_found_out_and_the_other_devices_are_told(
         assert lost.pop() in alert["sentence"]
         assert b"ALERT THEFT: " in found.stderr.readline()
     ended = ann.type("whoami")
-    assert (ended.status, "chatctl --profile ANOTHER enrol" in ended.err) == (4, True)
+    assert (ended.status, "chatctl enrol LINE" in ended.err) == (4, True)
     assert len(two.done("devices", "--json").objects) == 1
 
 

@@ -19,18 +19,6 @@ from .wire import wire
 DENIED = "DENIED: Wrong user or one-time ID"
 
 
-def parts(line: str) -> list[str]:
-    """What a person types who has no line: host, port, name, key, one-time ID."""
-    _, _, place, user, key, typed = line.split("/")
-    return [*place.split(":"), user, key, typed]
-
-
-def typed(line: str, key: bool = True) -> str:
-    """The same as lines, in answer to what is asked."""
-    host, port, user, server_key, given = parts(line)
-    return "\n".join(["", host, port, user, server_key if key else "", given, PASSWORD, ""])
-
-
 def test_a_line_makes_a_device_that_can_do_everything(
     shared_server: Server, tmp_path: Path
 ) -> None:
@@ -59,39 +47,6 @@ def test_the_profile_is_private_and_nothing_in_it_shows(
         assert held and held not in locked
     assert device.pending is None
     assert '"kdf"' not in locked  # it is in the header, in base64url
-
-
-def test_what_is_lacking_is_asked_for(shared_server: Server, tmp_path: Path) -> None:
-    line = invite(shared_server, "ena-ann")
-    ann = stranger(shared_server, tmp_path / "ann")
-    ann.password = None
-    assert "device of ena-ann" in ann.done("enrol", stdin=typed(line)).out
-    assert ann.done("whoami", stdin=PASSWORD).out.startswith("ena-ann at ")
-
-
-def test_what_was_mistyped_is_typed_again(shared_server: Server, tmp_path: Path) -> None:
-    line = invite(shared_server, "enh-ann")
-    ann = stranger(shared_server, tmp_path / "ann")
-    ann.password = None
-    for port, status in (("99999", 2), ("1", 3)):
-        wrong = typed(line).replace(f"\n{parts(line)[1]}\n", f"\n{port}\n")
-        assert ann.type("enrol", stdin=wrong).status == status
-        assert ann.path.exists() == (status == 3)
-    right = typed(line).removesuffix(f"{PASSWORD}\n")
-    assert "device of enh-ann" in ann.done("enrol", stdin=f"{PASSWORD}\n{right}").out
-
-
-def test_a_key_that_is_not_known_is_taken_with_a_notice(
-    shared_server: Server, tmp_path: Path
-) -> None:
-    line = invite(shared_server, "enk-ann")
-    ann = stranger(shared_server, tmp_path / "ann")
-    ann.password = None
-    ended = ann.type("enrol", stdin=typed(line, key=False))
-    assert ended.status == 0, ended
-    assert "is new to you; compare it with who runs it" in ended.err
-    assert ann.opened().server_key == parts(line)[3]
-    assert ann.done("whoami", stdin=PASSWORD).err == ""
 
 
 def test_at_a_terminal_the_password_is_typed_twice(shared_server: Server, tmp_path: Path) -> None:
@@ -202,7 +157,40 @@ def _goes_on(ann: Unlocked, line: str) -> None:
     assert len(ann.done("keys", "show", "--json").objects) == 2
 
 
-def test_after_the_recovery_key_was_shown_there_is_nothing_to_go_on_with(
+def test_what_was_interrupted_goes_on_without_the_line(
+    shared_server: Server, tmp_path: Path
+) -> None:
+    with wire(shared_server) as tapped:
+        line = invite(shared_server, "enj-ann", address=tapped.address)
+        ann = stranger(shared_server, tmp_path / "ann", tapped.address)
+        tapped.answers_max = 0
+        assert ann.type("enrol", line, "--password-stdin", stdin=PASSWORD).status == 3
+        tapped.answers_max = None
+        ended = ann.type("whoami")
+        assert (ended.status, "go on: chatctl enrol\n" in ended.err) == (4, True)
+        key = ann.device().key
+        assert "device of enj-ann" in ann.done("enrol").out
+        assert ann.device().key == key
+
+
+def test_what_was_mistyped_is_corrected_by_another_line(
+    shared_server: Server, tmp_path: Path
+) -> None:
+    line = invite(shared_server, "enh-ann")
+    ann = stranger(shared_server, tmp_path / "ann")
+    wrong = line.replace(f":{shared_server.port}/", ":1/")
+    assert ann.type("enrol", wrong, "--password-stdin", stdin=PASSWORD).status == 3
+    assert ann.type("enrol").status == 3
+    with Terminal(ann, "enrol") as terminal:
+        terminal.until("Go on as enh-ann at 127.0.0.1:1? [Y/n]")
+        terminal.keys("n\r")
+        terminal.until("Enrolment line (Enter to type its parts):")
+        terminal.keys(f"{line}\r")
+        terminal.until("device of enh-ann at ")
+        assert terminal.status() == 0
+
+
+def test_after_the_recovery_key_was_shown_nothing_is_done_unasked(
     shared_server: Server, tmp_path: Path
 ) -> None:
     line = invite(shared_server, "enz-ann")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from chatctl.e2e import Master, accepted_kdf
+from tests.dialogs.spool import Letters
 from tests.peer import eventually
 from tests.serving import SECRET, Server, running
 from tests.sources import ROOT
@@ -26,6 +27,7 @@ from .shell import Shell
 PROTOCOL = (ROOT / "protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
 NETCAT = "nc.openbsd"
+CODE, CODES = "48151623", "## Run it"
 
 
 class Town:
@@ -103,6 +105,18 @@ def tool(name: str) -> str:
     pytest.skip(f"{name} is not installed")
 
 
+class Post(Town):
+    """A town in which codes come by mail; the manual's stands for the one that came."""
+
+    def play(self, step: Step) -> None:
+        if CODE in step.typed:
+            spool = self._server.data / "spool"
+            with self._server.connect() as peer:
+                came = Letters().code(spool, step.user, lambda: peer.ask("PING"))
+            step.typed = step.typed.replace(CODE, came)
+        super().play(step)
+
+
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     with running(tmp_path, name="chat.example.net") as server, ExitStack() as stack:
@@ -141,6 +155,13 @@ def test_somebody_is_enrolled_as_the_readme_shows(town: Town) -> None:
         town.play(step)
 
 
+def test_an_account_opens_with_a_code_as_the_readme_shows(tmp_path: Path) -> None:
+    with running(tmp_path, registration="gateway") as server, ExitStack() as stack:
+        post = Post(tmp_path, server, stack)
+        for step in steps(section(README, CODES)):
+            post.play(step)
+
+
 def test_two_clients_do_what_the_readme_shows(town: Town) -> None:
     town.knows("alice", "bob")
     for user, other in (("alice", "bob"), ("bob", "alice")):
@@ -162,6 +183,7 @@ def test_no_block_of_the_manual_is_left_unplayed() -> None:
     parts += [section(README, "## What only you can read")]
     parts += [section(README, "## Enrolled by somebody you have met")]
     parts += [section(README, "## From client to client")]
+    parts += [section(README, CODES)]
     assert sum(map(len, map(steps, parts))) == len(steps(PROTOCOL)) + len(steps(README))
 
 

@@ -90,6 +90,9 @@ def test_how_it_looks() -> None:
         f"{WRITTEN}/more",
         f"{WRITTEN}?more=yes",
         WRITTEN.replace("//", "//me@"),
+        WRITTEN.replace("chat.", "a chat."),
+        WRITTEN.replace("chat.", "'chat."),
+        WRITTEN.replace("chat.example.net", "[fe80::1%eth0]"),
     ],
 )
 def test_what_is_no_line_is_refused_and_not_repeated(wrong: str) -> None:

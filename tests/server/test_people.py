@@ -94,6 +94,50 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
         assert run("invites", "--data", data)[2] == "Nobody is invited.\n"
 
 
+@pytest.mark.parametrize(
+    "host", ["x'y", "bad host", "x/y:1", "e\x1b[31mvil", "", "-x", "fe80::1%x'y", "[::1]:4040"]
+)
+def test_what_is_no_host_leaves_the_invitation_of_before(tmp_path: Path, host: str) -> None:
+    with running(tmp_path) as server:
+        line = invited(server.data, "alice")
+        told = refusal(2, "invite", "alice", f"--host={host}", "--data", server.data)
+        assert ("--host must be a name" in told and host not in told) or not host
+        enrol(server, line)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7", "[2001:db8::7]", "chat.example.net."])
+def test_a_host_is_a_name_or_an_address(tmp_path: Path, host: str) -> None:
+    with stopped(tmp_path) as data:
+        assert invited(data, "alice", "--host", host).host == host.strip("[]")
+
+
+def test_an_invitation_that_cannot_be_shown_replaces_none(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        line = invited(server.data, "alice")
+        server.stop()
+        refusal(2, "invite", "alice", "--data", server.data, listen="127.0.0.1:0")
+        server.start()
+        enrol(server, line)
+
+
+@pytest.mark.parametrize("words", [("--level", "0"), ("--expires", "7d"), ("--no-qr",)])
+def test_who_takes_an_invitation_back_says_no_more(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with running(tmp_path) as server:
+        line = invited(server.data, "alice")
+        told = refusal(2, "invite", "alice", "--revoke", *words, "--data", server.data)
+        assert "no other option" in told
+        enrol(server, line)
+
+
+def test_a_used_id_is_listed_until_its_device_has_logged_in(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        token = enrol(server, invited(server.data, "alice"))
+        assert "used, not logged in yet" in run("invites", "--data", server.data)[1]
+        with server.connect_by(private("phone")) as phone:
+            assert phone.ask(f"LOGIN|alice|{token}").startswith("LOGIN|SUCCESS|")
+        assert run("invites", "--data", server.data)[1] == ""
+
+
 def test_a_level_is_set_live(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         (alice,) = server.join("alice")
