@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,12 +34,6 @@ class Full(io.StringIO):
         if self.full:
             raise OSError(28, "No space left on device")
         return super().write(text)
-
-
-@pytest.fixture(autouse=True)
-def unconfigured() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def logged(**facts: Any) -> dict[str, Any]:
