@@ -17,7 +17,6 @@ from .errors import CannotConnect
 from .passwords import typed_line
 from .problems import complain, usage
 
-_LINE = "enrolment line"
 _NO_HOST = "must be HOST or HOST:PORT, as in chat.example.net:4040"
 _NAME_CHARACTERS_MAX = 32
 
@@ -34,7 +33,7 @@ def read_line(line: str) -> Invitation:
 
 def invitation() -> Invitation:
     """What a person types, in parts unless it is the line. Problem, EOFError."""
-    if line := _part(f"{_LINE} (Enter to type its parts)", _line):
+    if line := _part("enrolment line (Enter to type its parts)", _line):
         return Invitation.of(line)
     address, is_whole = _part("host", _host)
     if not is_whole:
@@ -43,11 +42,6 @@ def invitation() -> Invitation:
     user = _part("your name", _name)
     key = _part("the server's key (Enter if you were given none)", _key)
     return Invitation(str(address), user, _part("one-time ID", one_time_id), key)
-
-
-def agreed(question: str) -> bool:
-    """Whether a person at the terminal says yes; Enter does, too. EOFError."""
-    return input(f"{question} [Y/n] ").strip().lower() in ("", "y", "yes")
 
 
 def _part(what: str, read: Callable[[str], T]) -> T:

@@ -13,11 +13,14 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def agrees(question: str) -> bool:
-    """Ask; anything but a yes is a no. Raises EOFError where input ends instead."""
+def agrees(question: str, *, by_default: bool = False) -> bool:
+    """Ask; `by_default` is what Enter means, and anything else but a yes is a no. Raises EOFError
+    where input ends instead."""
     # Standard output may be a file that takes results.
-    print(harmless(f"{question} [y/N] "), end="", file=sys.stderr, flush=True)  # noqa: T201
-    return input().strip().lower() in ("y", "yes")
+    choice = "[Y/n]" if by_default else "[y/N]"
+    print(harmless(f"{question} {choice} "), end="", file=sys.stderr, flush=True)  # noqa: T201
+    answer = input().strip().lower()
+    return answer in ("y", "yes") or (by_default and not answer)
 
 
 def consents(what: str) -> bool:

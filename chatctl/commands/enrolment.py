@@ -9,9 +9,9 @@ import typer
 
 from chatd.protocol.devices import DeviceItem, Devices, Unenrol
 
-from ..asking import agreed, read_line
 from ..asking import invitation as asked_for
-from ..consent import consents
+from ..asking import read_line
+from ..consent import agrees, consents
 from ..credentials import demand_strong
 from ..desk import Desk
 from ..enrolling import (
@@ -132,7 +132,7 @@ def _begin_again(desk: Desk, line: str | None) -> None:
     who = f"{desk.profile.user} at {desk.profile.server}"
     if line is not None:
         invite_again(desk, read_line(line))
-    elif sys.stdin.isatty() and not agreed(f"Go on as {who}?"):
+    elif sys.stdin.isatty() and not agrees(f"Go on as {who}?", by_default=True):
         invite_again(desk, asked_for())
 
 

@@ -56,6 +56,11 @@ def host_port(text: str) -> str:
     return text
 
 
+def written(host: str, port: int) -> str:
+    """`HOST:PORT` or `[IPV6]:PORT`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def ip_text(text: str) -> str:
     """An IP address, in its one form. Raises ValueError."""
     try:

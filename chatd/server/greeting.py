@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from .addresses import written
 from .listeners import Door
 from .settings import Settings
 
@@ -28,11 +29,7 @@ def _address(door: Door) -> str:
     name = door.sock.getsockname()
     if isinstance(name, str):
         return f"unix:{name}"
-    return f"{door.scheme}{_host_port(*name[:2])}"
-
-
-def _host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{door.scheme}{written(*name[:2])}"
 
 
 def _hello(door: Door, *, private: bool) -> str:
@@ -44,7 +41,7 @@ def _hello(door: Door, *, private: bool) -> str:
     if door.scheme:
         return f"ncat --ssl {host} {port}"
     if private and not ip_address(host).is_loopback:
-        return f"chatctl nc {_host_port(host, port)}"
+        return f"chatctl nc {written(host, port)}"
     return f"nc {host} {port}"
 
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from .addresses import listen_address
+from .addresses import listen_address, written
 from .listeners import listen_tcp
 from .settings import Settings
 
@@ -25,7 +25,7 @@ def listening_web(address: str | None) -> Iterator[list[socket.socket]]:
 def announce_web(sockets: list[socket.socket]) -> None:
     """Say on standard output where."""
     for sock in sockets:
-        print(f"chatd listens on http://{_host_and_port(sock)}")  # noqa: T201
+        print(f"chatd listens on http://{written(*sock.getsockname()[:2])}")  # noqa: T201
 
 
 def web_url(settings: Settings, sockets: list[socket.socket]) -> str | None:
@@ -36,9 +36,4 @@ def web_url(settings: Settings, sockets: list[socket.socket]) -> str | None:
     host, port = sockets[0].getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104
         return f"http://{settings.server_name}:{port}"
-    return f"http://{_host_and_port(sockets[0])}"
-
-
-def _host_and_port(sock: socket.socket) -> str:
-    host, port = sock.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"http://{written(host, port)}"
